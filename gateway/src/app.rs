@@ -24,8 +24,7 @@ use tracing::{info, warn};
 
 use crate::backup::Backups;
 use crate::config::Config;
-use crate::dispatch::Inbox;
-use crate::dispatch::inbox::Ready;
+use crate::dispatch::{Inbox, inbox::Ready};
 use crate::health::Watch;
 use crate::http::{Auth, BodyLimits, Certificates, HealthHandler, RootHandler, Server};
 use crate::ingest::Ingest;
@@ -43,9 +42,8 @@ use hookgate_runtime::ids::IdSource;
 use hookgate_runtime::memory::MemoryPool;
 use hookgate_runtime::tasks::Tasks;
 use hookgate_runtime::telemetry::Metrics;
-use hookgate_store::clock::StoreClock;
-use hookgate_store::group::Service as CommitService;
 use hookgate_store::{self as store, Committer, Store, StoreUrl};
+use hookgate_store::{clock::StoreClock, group::Service as CommitService};
 
 pub use error::StartError;
 pub use reload::{ReloadError, Reloadable};
@@ -485,6 +483,8 @@ fn api_parts(
         },
         max_component: config.plugins.largest_upload().bytes(),
         config: config.api.clone(),
+        bulk: config.bulk.clone(),
+        keep_jobs: config.retention.jobs.get(),
         public_also: config.server.also().to_vec(),
         sessions,
         pages: config.pages(),

@@ -32,6 +32,7 @@ mod filters;
 mod floors;
 mod hostile;
 mod isolation;
+mod jobs;
 mod key_uses;
 mod known_stores;
 mod languages;

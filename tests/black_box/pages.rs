@@ -152,6 +152,78 @@ async fn pages_are_configured() {
     }
 }
 
+#[tokio::test]
+async fn portal_has_the_configured_theme() {
+    let plain = Setup::embedded().start();
+    let strict_shell = get(plain.base(), "/portal", &[HTML]).await;
+    let same = get(plain.base(), "/dashboard", &[HTML]).await;
+    assert_eq!(
+        text(&strict_shell, "etag"),
+        text(&same, "etag"),
+        "no theme is set"
+    );
+    assert_eq!(
+        get(plain.base(), "/ui/portal-theme.css", &[]).await.status(),
+        StatusCode::NOT_FOUND
+    );
+
+    let dir = tempfile::tempdir().unwrap();
+    let logo = dir.path().join("logo.svg");
+    std::fs::write(&logo, "<svg xmlns=\"http://www.w3.org/2000/svg\"/>").unwrap();
+    let theme = format!(
+        "[portal.theme]\nname = 'Acme <hooks>'\nlogo = {logo:?}\nlogo_dark = 'https://cdn.example.com/dark.png'\n[portal.theme.light]\naccent = '#0f766e'"
+    );
+    let gateway = Setup::embedded().with(&theme).start();
+    let base = gateway.base();
+    let portal = get(
+        base,
+        "/portal/endpoints",
+        &[HTML, ("accept-encoding", "gzip, br")],
+    )
+    .await;
+    let policy = text(&portal, "content-security-policy").to_owned();
+    strict(&portal, "img-src 'self' data: https://cdn.example.com");
+    let tag = text(&portal, "etag").to_owned();
+    let again = get(base, "/portal", &[("if-none-match", &tag)]).await;
+    assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    let shell = portal.text().await.unwrap();
+    for part in [
+        "href=\"/ui/portal-theme.css\"",
+        "content=\"Acme &lt;hooks&gt;\"",
+        "content=\"/ui/portal-logo.svg\"",
+        "content=\"https://cdn.example.com/dark.png\"",
+    ] {
+        assert!(shell.contains(part), "{part}: {shell}");
+    }
+    // The operator's pages are as they are, and load nothing from there.
+    let dashboard = get(base, "/dashboard", &[HTML]).await;
+    strict(&dashboard, "img-src 'self' data:");
+    assert_eq!(text(&dashboard, "etag"), text(&same, "etag"));
+    assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
+    for (path, kind, content) in [
+        (
+            "/ui/portal-theme.css",
+            "text/css; charset=utf-8",
+            "--accent:#0f766e;",
+        ),
+        ("/ui/portal-logo.svg", "image/svg+xml", "<svg"),
+    ] {
+        let file = get(base, path, &[]).await;
+        assert_eq!(
+            (file.status(), text(&file, "content-type")),
+            (StatusCode::OK, kind)
+        );
+        assert_eq!(text(&file, "cache-control"), "no-cache", "{path}: its name stays");
+        strict(&file, "img-src 'self' data:");
+        assert!(file.text().await.unwrap().contains(content), "{path}");
+    }
+
+    let pale = "[portal.theme.light]\naccent = '#7dd3fc'";
+    let refused = Setup::embedded().with(pale).try_start().map(drop).unwrap_err();
+    let told = "accent (#7dd3fc) on plain_soft (#eff0f4) has a contrast of 1.46";
+    assert!(format!("{refused:#}").contains(told), "{refused:#}");
+}
+
 /// The dashboard is where the operator's routes are; the portal is on the public listener if asked for.
 #[tokio::test]
 async fn pages_belong_to_their_listeners() {

@@ -9,7 +9,7 @@ export const NARROW = { width: 375, height: 740 };
 export type Area = 'dashboard' | 'portal';
 
 /** Rules that are loosened: the browser reports each failed request as an error of the console. */
-type Watch = { allowFailedRequests: () => void };
+type Watch = { allowFailedRequests: () => void; /** A further gateway, whose pages are looked at. */ allow: (base: string) => void };
 
 export const test = base.extend<{ watch: Watch }, { shared: BrowserContext }>({
   // One for all tests of a worker: its cache has the compiled scripts. Each test has a tab, and with it a session, of its own.
@@ -29,7 +29,7 @@ export const test = base.extend<{ watch: Watch }, { shared: BrowserContext }>({
   },
   watch: [
     async ({ page }, use) => {
-      const { base } = world();
+      const bases = [world().base];
       const found: string[] = [];
       let failures = false;
       page.on('console', (message: ConsoleMessage) => {
@@ -40,7 +40,7 @@ export const test = base.extend<{ watch: Watch }, { shared: BrowserContext }>({
       page.on('pageerror', (error) => found.push(`uncaught: ${error.stack ?? error.message}`));
       page.on('request', (request) => {
         const url = request.url();
-        if (!url.startsWith(`${base}/`) && !/^(data|blob|about):/.test(url)) found.push(`a request to another origin: ${url}`);
+        if (!bases.some((base) => url.startsWith(`${base}/`)) && !/^(data|blob|about):/.test(url)) found.push(`a request to another origin: ${url}`);
       });
       await page.exposeFunction('hookgateViolated', (what: string) => found.push(`the content security policy: ${what}`));
       await page.addInitScript(() => {
@@ -48,7 +48,7 @@ export const test = base.extend<{ watch: Watch }, { shared: BrowserContext }>({
           (window as any).hookgateViolated(`${event.effectiveDirective} ${event.blockedURI} ${event.sample}`);
         });
       });
-      await use({ allowFailedRequests: () => (failures = true) });
+      await use({ allowFailedRequests: () => (failures = true), allow: (base) => bases.push(base) });
       expect([...new Set(found)], 'rules that hold for every page').toEqual([]);
     },
     { auto: true },

@@ -2,7 +2,7 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
-import { expect, loaded, test } from './fixtures';
+import { expect, loaded, NARROW, test } from './fixtures';
 import { type Call, caller, eventually, tenant, world } from './world';
 
 const operator = (): Call => caller(world().base, world().operatorKey);
@@ -77,6 +77,72 @@ test('a link signs in once, and its code is kept nowhere', async ({ page, shared
     await expect(second.getByRole('alert'), 'a code works once').toContainText('code_invalid');
     await second.close();
     expect(await holders(world().dir, [code, JSON.parse(session).token]), 'neither a log nor the store has it').toEqual([]);
+  }
+});
+
+test('a link for the other pages, or one that does not work, leaves the session as it is', async ({ page, shared, watch }) => {
+  watch.allowFailedRequests();
+  const acme = caller(world().base, world().acme.key);
+  const portal = () => link(acme, '/v1/portal-links', {});
+  const dashboard = () => link(operator(), '/v1/operator/dashboard-links', {});
+  const stored = (name: string) => page.evaluate((name) => sessionStorage.getItem(name), `hookgate.${name}`);
+  const cases = [
+    ['dashboard', dashboard, portal, 'opens the tenant portal'],
+    ['portal', portal, dashboard, 'opens the dashboard'],
+  ] as const;
+  for (const [area, own, other, told] of cases) {
+    await page.goto((await own()).url);
+    await loaded(page);
+    const before = await stored(area);
+    expect(before).toContain('hgs_');
+    const used = (await own()).code;
+    await shared.request.post('/v1/session', { data: { code: used } });
+    for (const [code, text] of [
+      [(await other()).code, told],
+      [used, 'code'],
+    ] as const) {
+      // In the page that is open, and as a new visit of the tab.
+      await page.evaluate((code) => (location.hash = `code=${code}`), code);
+      await expect(page.locator('.toast.is-bad')).toContainText(text);
+      await page.locator('.toast button').click();
+      expect(await stored(area), `${area}: ${text}`).toBe(before);
+    }
+    await page.goto(`/${area}?again#code=${(await other()).code}`);
+    await expect(page.locator('.toast.is-bad')).toContainText(told);
+    await loaded(page);
+    expect(await stored(area), area).toBe(before);
+    const { token } = JSON.parse(before ?? '{}') as { token: string };
+    await caller(world().base, token)('GET', '/v1/session');
+
+    const fresh = await shared.newPage();
+    await fresh.goto(`/${area}#code=${(await other()).code}`);
+    await expect(fresh.getByRole('alert'), 'a tab without a session says so').toContainText(told);
+    expect(await fresh.evaluate(() => sessionStorage.length), 'and gets none').toBe(0);
+    await fresh.close();
+  }
+});
+
+test('long event types and ids can be read at 375 px', async ({ page }) => {
+  const { call } = await tenant(world().base, 'long-names');
+  const type = `${'department_of_long_names.'.repeat(4)}renamed`;
+  await call('POST', '/v1/subscriptions', { url: `${world().receiver}/200/long`, events: ['*'] });
+  const { id } = await call<{ id: string }>('POST', '/v1/events', { type, data: {} });
+  await page.setViewportSize(NARROW);
+  await openPortal(page, call, { capabilities: ['view', 'payloads'] });
+  for (const path of ['/portal/deliveries', '/portal/events', `/portal/events/${id}`]) {
+    await page.goto(path);
+    await loaded(page);
+    const whole = page.getByText(path.endsWith(id) ? id : type, { exact: true }).filter({ visible: true }).first();
+    await expect(whole, path).toBeVisible();
+    const cut = await whole.evaluate((element) => {
+      const found = [];
+      const right = element.getBoundingClientRect().right;
+      for (let at: Element | null = element; at; at = at.parentElement) {
+        if (getComputedStyle(at).overflowX !== 'visible' && right > at.getBoundingClientRect().right + 1) found.push(at.className);
+      }
+      return [...found, ...(right > innerWidth ? ['the window'] : [])];
+    });
+    expect(cut, `${path}: nothing cuts it`).toEqual([]);
   }
 });
 

@@ -33,27 +33,24 @@ const BOUND = 120_000;
 export const world = (): World => JSON.parse(process.env['HOOKGATE_WORLD'] ?? 'null') as World;
 
 export default async function start(): Promise<() => Promise<void>> {
-  const binary = process.env['HOOKGATE_BINARY'];
-  if (!binary) throw new Error('HOOKGATE_BINARY must name the gateway');
   const dir = await mkdtemp(join(tmpdir(), 'hookgate-browser-'));
   const log = join(dir, 'log');
   const processes: ChildProcess[] = [];
   const receiver = await receive();
   const end = async () => {
-    for (const process of processes) {
-      process.kill('SIGKILL');
-      await new Promise((resolve) => (process.exitCode === null && process.signalCode === null ? process.once('exit', resolve) : resolve(null)));
-    }
+    for (const process of processes) await killed(process);
     receiver.close();
     await rm(dir, { recursive: true, force: true });
   };
   try {
-    await writeFile(join(dir, 'hookgate.toml'), configuration(dir));
-    const gateway = await listening(processes, log, binary, ['serve', '--config', join(dir, 'hookgate.toml')], /listening on (http:\S+)/);
+    const { url: gateway, process: started } = await startGateway(dir);
+    processes.push(started);
     let base = gateway;
     if (process.env['HOOKGATE_PAGES'] === 'dev') {
       const development = [join(ROOT, 'gateway/ui/dev.mjs'), '--gateway', gateway, '--port', String(await freePort())];
-      base = (await listening(processes, log, process.execPath, development, /(http:\S+)\/dashboard/)).trim();
+      const pages = await listening(log, process.execPath, development, /(http:\S+)\/dashboard/);
+      processes.push(pages.process);
+      base = pages.said.trim();
     }
     const seeded = await seed(base, receiver.url);
     const made: World = { base, receiver: receiver.url, operatorKey: OPERATOR_KEY, log, dir, ...seeded };
@@ -63,6 +60,22 @@ export default async function start(): Promise<() => Promise<void>> {
     throw cause;
   }
   return end;
+}
+
+/** Starts a gateway that keeps and logs everything in a directory. `more` is added to its usual settings, in TOML. */
+export async function startGateway(dir: string, more = ''): Promise<{ url: string; process: ChildProcess }> {
+  const binary = process.env['HOOKGATE_BINARY'];
+  if (!binary) throw new Error('HOOKGATE_BINARY must name the gateway');
+  const file = join(dir, 'hookgate.toml');
+  await writeFile(file, `${configuration(dir)}${more}`);
+  const { said, process: started } = await listening(join(dir, 'log'), binary, ['serve', '--config', file], /listening on (http:\S+)/);
+  return { url: said, process: started };
+}
+
+/** Ends a process as a crash would, and waits for its end. */
+export async function killed(process: ChildProcess): Promise<void> {
+  process.kill('SIGKILL');
+  await new Promise((resolve) => (process.exitCode === null && process.signalCode === null ? process.once('exit', resolve) : resolve(null)));
 }
 
 /** Limits that a slow machine does not reach, and retries that come to their end soon. */
@@ -82,20 +95,22 @@ plugins.compile_time = "10m"
 `;
 
 /** Starts a process whose output goes to the log, and gives what it says of its address. */
-function listening(processes: ChildProcess[], log: string, command: string, args: string[], says: RegExp): Promise<string> {
+export function listening(log: string, command: string, args: string[], says: RegExp): Promise<{ said: string; process: ChildProcess }> {
   const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('HOOKGATE_')));
   const started = spawn(command, args, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
-  processes.push(started);
   return new Promise((resolve, reject) => {
     const said: string[] = [];
-    const timer = setTimeout(() => reject(new Error(`${command} does not listen:\n${said.join('\n')}`)), BOUND);
+    const timer = setTimeout(() => {
+      started.kill('SIGKILL');
+      reject(new Error(`${command} does not listen:\n${said.join('\n')}`));
+    }, BOUND);
     for (const stream of [started.stdout, started.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
         said.push(line);
         if (said.length > 200) said.shift();
         appendFileSync(log, `${line}\n`);
         const found = says.exec(line)?.[1];
-        if (found) resolve((clearTimeout(timer), found));
+        if (found) resolve((clearTimeout(timer), { said: found, process: started }));
       });
     }
     started.once('error', reject);
@@ -103,7 +118,7 @@ function listening(processes: ChildProcess[], log: string, command: string, args
   });
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
@@ -194,6 +209,7 @@ async function seed(base: string, receiver: string): Promise<Pick<World, 'acme' 
   });
   const dead = ended.find((row) => row.status === 'dead');
   if (!dead) throw new Error('no delivery died');
+  await acme.call('POST', '/v1/bulk', { action: 'cancel', filter: { types: ['nothing.*'] } });
   const samples = { tenants: 'acme', deliveries: dead.id, events: last, endpoints: works.id, subscriptions: works.id, plugins: 'redact', 'event-types': 'order.paid', catalogue: 'order.paid' };
   return { acme: { key: acme.key }, samples };
 }

@@ -117,6 +117,8 @@ const TABLE: &[(Capability, &[(&str, &str)])] = &[
             // The feed, and the payload of an event, need `payloads` too.
             ("GET", "/v1/events"),
             ("GET", "/v1/events/{id}"),
+            ("GET", "/v1/jobs"),
+            ("GET", "/v1/jobs/{id}"),
             ("GET", "/v1/metrics/series"),
             ("GET", "/v1/plugins"),
             ("GET", "/v1/plugins/{id}"),
@@ -160,9 +162,14 @@ const TABLE: &[(Capability, &[(&str, &str)])] = &[
     (
         Capability::Retry,
         &[
+            // Disabling subscriptions needs `endpoints.write` too.
+            ("POST", "/v1/bulk"),
             ("POST", "/v1/deliveries/{id}/cancel"),
             ("POST", "/v1/deliveries/{id}/retry"),
             ("POST", "/v1/events/{id}/replay"),
+            ("POST", "/v1/jobs/{id}/cancel"),
+            ("POST", "/v1/jobs/{id}/pause"),
+            ("POST", "/v1/jobs/{id}/resume"),
             ("POST", "/v1/subscriptions/{id}/recover"),
         ],
     ),

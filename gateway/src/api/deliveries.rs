@@ -121,15 +121,28 @@ pub(super) async fn page_of(
     caller: &Consuming,
     query: &ListQuery,
 ) -> Result<List<DeliveryView>, Problem> {
-    let tenant = &caller.tenant;
     let limit = page::limit(query.limit)?;
     let filter = Filter::read(api, caller, query).await?;
+    let view =
+        |stored: &StoredEvent, delivery: &Delivery| DeliveryView::new(&caller.tenant, stored, delivery);
+    found(api, caller, &filter, (query.cursor.as_deref(), limit), view).await
+}
+
+/// Finds a page of deliveries, each in the form that `view` gives it. Shared by lists and bulk jobs.
+pub(super) async fn found<T>(
+    api: &Api,
+    caller: &Consuming,
+    filter: &Filter,
+    (cursor, limit): (Option<&str>, usize),
+    view: impl Fn(&StoredEvent, &Delivery) -> T,
+) -> Result<List<T>, Problem> {
+    let tenant = &caller.tenant;
     let of = |stored: &StoredEvent| {
         let all = (0_u32..).zip(&stored.deliveries);
-        let wanted = all.filter(|(_, delivery)| matches(caller, &filter, stored, delivery));
+        let wanted = all.filter(|(_, delivery)| matches(caller, filter, stored, delivery));
         let found = wanted.map(|(index, delivery)| Found {
             index,
-            item: DeliveryView::new(tenant, stored, delivery),
+            item: view(stored, delivery),
         });
         found.collect::<Vec<_>>()
     };
@@ -146,15 +159,16 @@ pub(super) async fn page_of(
             next_cursor: None,
             previous_cursor: None,
             partial: false,
+            looked_at: only.len(),
         });
     }
     if filter.status == Some(DeliveryStatus::Dead) {
-        return dead(api, caller, &filter, query, limit).await;
+        return dead(api, caller, filter, (cursor, limit), view).await;
     }
-    let way = Way::read(api, &tenant.id, LIST, query.cursor.as_deref())?;
+    let way = Way::read(api, &tenant.id, LIST, cursor)?;
     let mut pager = Pager::new(way, limit);
     let from = (tenant.as_ref(), tenant.feed_from);
-    let (end, _) = walk(api, from, (&filter, way, MOST_LOOKS), &mut pager, of).await?;
+    let (end, _) = walk(api, from, (filter, way, MOST_LOOKS), &mut pager, of).await?;
     Ok(pager.finish(end, writer(api, &tenant.id, LIST)))
 }
 
@@ -162,16 +176,16 @@ pub(super) async fn page_of(
 ///
 /// The position of a cursor holds that time. Several dead letters can have the same time: `given`
 /// counts those of that time that were examined.
-async fn dead(
+async fn dead<T>(
     api: &Api,
     caller: &Consuming,
     filter: &Filter,
-    query: &ListQuery,
-    limit: usize,
-) -> Result<List<DeliveryView>, Problem> {
+    (cursor, limit): (Option<&str>, usize),
+    view: impl Fn(&StoredEvent, &Delivery) -> T,
+) -> Result<List<T>, Problem> {
     let tenant = &caller.tenant;
     let read = |text: &str| Cursor::from_text(text, api.feed.cursor_key(), &tenant.id, DEAD);
-    let from = query.cursor.as_deref().map(read).transpose();
+    let from = cursor.map(read).transpose();
     let from = from.map_err(|_| page::bad_cursor())?;
     let before = from.map(|from| Timestamp::from_micros(from.position.major.saturating_add(1)));
     let before = before.into_iter().chain(filter.until).min();
@@ -191,6 +205,7 @@ async fn dead(
             given: u32::try_from(at_once).unwrap_or(u32::MAX),
         }
     });
+    let looked_at = letters.len().saturating_sub(given);
     let mut data = Vec::new();
     for (id, _) in letters.into_iter().skip(given).take_while(|(_, at)| !old(*at)) {
         let stored = api.store.event(&tenant.id, &id.event).await?;
@@ -198,7 +213,7 @@ async fn dead(
         data.extend(stored.and_then(|stored| {
             let delivery = stored.deliveries.iter().find(|delivery| delivery.id == id)?;
             let wanted = matches(caller, filter, &stored, delivery);
-            wanted.then(|| DeliveryView::new(tenant, &stored, delivery))
+            wanted.then(|| view(&stored, delivery))
         }));
     }
     Ok(List {
@@ -206,11 +221,12 @@ async fn dead(
         data,
         next_cursor: next.map(|cursor| cursor.to_text(api.feed.cursor_key(), &tenant.id, DEAD)),
         previous_cursor: None,
+        looked_at,
     })
 }
 
 fn matches(caller: &Consuming, filter: &Filter, stored: &StoredEvent, delivery: &Delivery) -> bool {
-    caller.reaches(delivery.id.target) && filter.delivery(delivery, stored.made_again(delivery).is_some())
+    caller.reaches(delivery.id.target) && filter.finds(stored, delivery)
 }
 
 async fn get(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Json<DeliveryDetail>, Problem> {
@@ -314,8 +330,13 @@ pub(super) async fn again(api: &Api, caller: &Consuming, id: &Id) -> Result<Deli
     Ok(again)
 }
 
-/// Makes a pending delivery due now. What a process holds looks like what is due when its lease ends: it is left alone.
-async fn hasten(api: &Api, tenant: &Tenant, id: DeliveryId, next: Timestamp) -> Result<DeliveryId, Problem> {
+/// Makes a pending delivery due now; returns its id. What a process holds looks like what is due when its lease ends: it is left alone.
+pub(super) async fn hasten(
+    api: &Api,
+    tenant: &Tenant,
+    id: DeliveryId,
+    next: Timestamp,
+) -> Result<DeliveryId, Problem> {
     let soon = api.inbox.lease_time();
     let wait = next.since(api.feed.store_now());
     if wait <= soon {
@@ -361,7 +382,7 @@ pub(super) fn check_count(api: &Api, deliveries: &[Delivery], target: Target) ->
 }
 
 /// Checks that a delivery can be retried. Pure.
-fn can_retry(tenant: &Tenant, delivery: &Delivery) -> Result<(), Problem> {
+pub(super) fn can_retry(tenant: &Tenant, delivery: &Delivery) -> Result<(), Problem> {
     let Target::Subscription(subscription) = delivery.id.target else {
         return Ok(());
     };
@@ -389,6 +410,21 @@ async fn cancel(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Jso
     let DeliveryState::Pending { next } = delivery.state else {
         return Err(Problem::new(Code::WrongState, "The delivery has ended already."));
     };
+    call_off(&api, tenant, &id, next).await?;
+    let (delivery, attempts) = stored(&api, &caller, &id).await?;
+    detail(&api, &caller, &delivery, attempts).await.map(Json)
+}
+
+/// Cancels a delivery that is pending until `next`.
+///
+/// # Errors
+/// `conflict`: it is being attempted; `wrong_state`: it has ended; the store's.
+pub(super) async fn call_off(
+    api: &Api,
+    tenant: &Tenant,
+    id: &DeliveryId,
+    next: Timestamp,
+) -> Result<(), Problem> {
     let settlement = Settlement {
         tenant: tenant.id.clone(),
         id: id.clone(),
@@ -409,8 +445,7 @@ async fn cancel(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Jso
         Settled::Missing => return Err(Problem::new(Code::WrongState, "The delivery has ended already.")),
     }
     tracing::info!(tenant = %tenant.id, delivery = %id, "delivery.cancelled");
-    let (delivery, attempts) = stored(&api, &caller, &id).await?;
-    detail(&api, &caller, &delivery, attempts).await.map(Json)
+    Ok(())
 }
 
 /// Name that the list's cursors belong to.

@@ -25,6 +25,7 @@ mod fields;
 mod history;
 mod idempotency;
 mod input;
+mod jobs;
 mod key_fields;
 mod listeners;
 mod lists;
@@ -60,6 +61,7 @@ mod words;
 mod tests;
 
 pub use config::Config;
+pub use jobs::Config as BulkConfig;
 pub use tried::TriedView;
 pub(crate) use tried::{ChangeView, SaidView, StepUsageView, TriedStepView, UsageView, changes_between};
 
@@ -129,6 +131,10 @@ pub struct Parts {
     pub clock: Clock,
     /// Limits of one call.
     pub config: Config,
+    /// Limits of bulk jobs.
+    pub bulk: BulkConfig,
+    /// Time for which bulk jobs are stored after their last change.
+    pub keep_jobs: Duration,
     /// Routes that the public listener serves besides those of products.
     pub public_also: Vec<Also>,
     /// Sessions of the pages.
@@ -156,6 +162,8 @@ pub struct Parts {
 pub struct Pages {
     /// Configuration of the pages.
     pub config: ui::Config,
+    /// Theme of the portal.
+    pub theme: ui::PortalTheme,
     /// Base of links into the portal; `None`: the host that the request names.
     pub portal_base: Option<url::Url>,
     /// Base of links into the dashboard; `None`: the host that the request names.
@@ -211,14 +219,16 @@ impl Api {
 /// Builds the router of the gateway and the document that describes its routes.
 ///
 /// The routes are the API's, the given ones of the ingest, and those of the product adapters in the
-/// registry's profiles.
+/// registry's profiles. A task goes on with open bulk jobs until the gateway stops.
 pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
     let entrances = doors::entrances(&parts.registry.profiles());
     let uploads = Uploads::new(parts.config.max_uploads_per_tenant);
     let transfers = InFlightLimit::new(parts.config.max_transfers, parts.config.max_transfers_per_tenant);
     let tails = InFlightLimit::new(parts.config.tail_clients, parts.config.tail_clients_per_tenant);
     let pages = &parts.pages.config;
-    let assets = pages.enabled.then(|| Assets::new(&pages.embed_origins));
+    let assets = pages
+        .enabled
+        .then(|| Assets::new(&pages.embed_origins, &parts.pages.theme));
     let api = Api(Arc::new(Shared {
         parts,
         uploads,
@@ -226,6 +236,7 @@ pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
         tails,
         document: OnceLock::new(),
     }));
+    api.tasks.spawn_until_stopped(jobs::run(api.clone()));
     let once = idempotency::IdempotencyLayer::new(api.clone(), &entrances);
     let described = own().merge(doors::routes(&entrances)).with_state(api.clone());
     let (published, document) = docs::publish(ingest.merge(described), &entrances, api.registry.limits());
@@ -256,6 +267,7 @@ fn own() -> ApiRouter<Api> {
         .merge(deliveries::routes())
         .merge(lists::attempts::routes())
         .merge(lists::operator::routes())
+        .merge(jobs::routes())
         .merge(tail::routes())
         .merge(series::routes())
         .merge(event_types::routes())

@@ -74,6 +74,12 @@ pub(super) fn of<T>(
     Ok(Page { data, next_cursor })
 }
 
+/// Key that orders ids in a list with the newest first.
+pub(super) fn newest_first(id: &str) -> String {
+    // ULIDs are upper-case letters and digits: their complements sort the other way round.
+    id.bytes().map(|byte| char::from(b'z' - byte.min(b'z'))).collect()
+}
+
 fn key_of(cursor: &str) -> Result<String, Problem> {
     let text = URL_SAFE_NO_PAD
         .decode(cursor)

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 
 use super::unknown;
-use crate::ui::{Assets, Cache, accepts_html};
+use crate::ui::{Assets, Cache, accepts_html, is_themes};
 
 /// Routes of the pages; none if they are not enabled.
 pub(super) fn routes(assets: Option<Assets>) -> Router {
@@ -45,7 +45,7 @@ async fn shell(State(assets): State<Assets>, request: Request) -> Response {
 async fn file(State(assets): State<Assets>, Path(name): Path<String>, request: Request) -> Response {
     let path = format!("ui/{name}");
     // The names of the others change with their content.
-    let cache = if name == WEB_COMPONENT {
+    let cache = if name == WEB_COMPONENT || is_themes(&name) {
         Cache::Revalidate
     } else {
         Cache::Immutable

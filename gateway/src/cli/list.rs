@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::Args;
 use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::client::Client;
 use super::output::{Failure, note, say, table};
@@ -96,6 +96,24 @@ impl CommonFilters {
             .add("status_class", self.status_class.as_deref())
             .add("attempt", self.attempt.as_deref());
         query
+    }
+
+    /// The filters as an object, for the body of a request. Types are a list.
+    pub(super) fn object(&self) -> Map<String, Value> {
+        let texts = [
+            ("subscription", &self.subscription),
+            ("status", &self.status),
+            ("status_class", &self.status_class),
+            ("attempt", &self.attempt),
+        ];
+        let given = texts
+            .into_iter()
+            .filter_map(|(name, text)| Some((name.to_owned(), Value::String(text.clone()?))));
+        let types = self.types.iter().map(|types| {
+            let types = types.split(',').map(|text| Value::from(text.trim()));
+            ("types".to_owned(), types.collect())
+        });
+        given.chain(types).collect()
     }
 }
 

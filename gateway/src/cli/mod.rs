@@ -20,6 +20,7 @@ mod event;
 mod export;
 mod feed;
 mod import;
+mod job;
 mod keys;
 mod list;
 mod listen;
@@ -80,6 +81,8 @@ enum Command {
     Feed(feed::Arguments),
     /// List, show and retry deliveries.
     Delivery(delivery::Arguments),
+    /// Start bulk jobs, which act on all that a filter finds; list, show, pause, resume and cancel them.
+    Job(job::Arguments),
     /// List attempts.
     Attempt(attempt::Arguments),
     /// Show what is accepted, attempted and given up, as it happens.
@@ -201,6 +204,7 @@ pub fn main() -> ExitCode {
         Command::Event(arguments) => event::run(&arguments),
         Command::Feed(arguments) => feed::run(&arguments),
         Command::Delivery(arguments) => delivery::run(&arguments),
+        Command::Job(arguments) => job::run(&arguments),
         Command::Attempt(arguments) => attempt::run(&arguments),
         Command::Tail(arguments) => tail::run(&arguments),
         Command::Context(arguments) => context::run(&arguments),

@@ -87,8 +87,12 @@ pub struct Config {
     pub feed: feed::Config,
     /// The management API.
     pub api: api::Config,
+    /// Bulk jobs.
+    pub bulk: api::BulkConfig,
     /// The dashboard and the tenant portal.
     pub ui: ui::Config,
+    /// The tenant portal.
+    pub portal: ui::PortalConfig,
     /// System events: their recipient and their limits.
     pub system_events: system_events::Config,
     /// Logs.
@@ -165,7 +169,9 @@ impl Default for Config {
             egress: egress::Config::default(),
             feed: feed::Config::default(),
             api: api::Config::default(),
+            bulk: api::BulkConfig::default(),
             ui: ui::Config::default(),
+            portal: ui::PortalConfig::default(),
             system_events: system_events::Config::default(),
             telemetry: telemetry::Config::default(),
             profiles: BTreeMap::new(),
@@ -190,6 +196,8 @@ impl Config {
         let apart = server.public.is_some() || server.admin.is_some();
         api::Pages {
             config: self.ui.clone(),
+            // The rules have checked it; a logo that has gone meanwhile is left out with its theme.
+            theme: self.portal.theme.resolve().unwrap_or_default(),
             portal_base: portal.cloned(),
             dashboard_base: portal.filter(|_| !apart).cloned(),
             https: server.tls.is_some(),

@@ -179,7 +179,6 @@ fn listeners(config: &Config, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Checks that an event outlives its deliveries, or a retry would find nothing to send.
 /// Checks the settings of the dashboard and the portal.
 fn pages(config: &Config, problems: &mut Vec<Problem>) {
     let ui = &config.ui;
@@ -199,6 +198,13 @@ fn pages(config: &Config, problems: &mut Vec<Problem>) {
             problems.push(Problem::of(key, "not an http or https URL", None));
         }
     }
+    for bad in config.portal.theme.resolve().err().unwrap_or_default() {
+        problems.push(Problem::of(
+            format!("portal.theme.{}", bad.key),
+            bad.message,
+            None,
+        ));
+    }
     for (key, most) in [
         ("ui.sessions", ui.sessions),
         ("ui.sessions_per_tenant", ui.sessions_per_tenant),
@@ -209,6 +215,7 @@ fn pages(config: &Config, problems: &mut Vec<Problem>) {
     }
 }
 
+/// Checks that an event outlives its deliveries, or a retry would find nothing to send.
 fn retention(config: &Config, problems: &mut Vec<Problem>) {
     if config.retention.attempt_log > MOST_LOGGED {
         let message = format!("it is {MOST_LOGGED} or less");
@@ -258,6 +265,9 @@ fn limits(config: &Config, problems: &mut Vec<Problem>) {
         ("api.tail_clients", config.api.tail_clients),
         ("api.tail_clients_per_tenant", config.api.tail_clients_per_tenant),
         ("api.tail_lines", config.api.tail_lines),
+        ("bulk.jobs_per_tenant", config.bulk.jobs_per_tenant),
+        ("bulk.rate", config.bulk.rate),
+        ("bulk.scan", config.bulk.scan),
         ("api.max_uploads_per_tenant", config.api.max_uploads_per_tenant),
         ("api.max_import_size", config.api.max_import_size.bytes()),
         ("api.max_import_rows", config.api.max_import_rows),
@@ -281,6 +291,13 @@ fn limits(config: &Config, problems: &mut Vec<Problem>) {
         if count == 0 {
             problems.push(Problem::of(key, "it is 1 or more", None));
         }
+    }
+    if config.bulk.jobs_kept < config.bulk.jobs_per_tenant {
+        problems.push(Problem::of(
+            "bulk.jobs_kept",
+            "it is bulk.jobs_per_tenant or more",
+            None,
+        ));
     }
     if !(1..=MOST_DEPTH).contains(&registry.max_filter_depth) {
         problems.push(Problem::of("registry.max_filter_depth", "it is 1 to 32", None));

@@ -1,5 +1,6 @@
 //! Pages and their files, embedded at build time, with pre-compressed variants.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -9,10 +10,12 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 
+use super::theme::{Logo, STYLESHEET, Theme};
+
 /// Files of the pages, by path. Cheap to clone.
 #[derive(Clone)]
 pub struct Assets {
-    files: Arc<HashMap<&'static str, File>>,
+    files: Arc<HashMap<Cow<'static, str>, File>>,
     /// Content security policy of the portal, which configured sites may embed.
     portal: HeaderValue,
     /// Content security policy of everything else.
@@ -44,38 +47,54 @@ pub enum Cache {
 
 impl Assets {
     /// Reads the embedded files. `origins`, which are checked, may show the portal in a frame.
-    pub fn new(origins: &[String]) -> Self {
+    pub fn new(origins: &[String], theme: &Theme) -> Self {
         let named: HashMap<&str, &'static [u8]> = EMBEDDED.iter().copied().collect();
-        let variant = |name: &str| named.get(name).map(|bytes| Variant::new(bytes));
+        let variant = |name: &str| {
+            named
+                .get(name)
+                .map(|bytes| Variant::new(Bytes::from_static(bytes)))
+        };
         let own = EMBEDDED.iter().filter(|(name, _)| !is_compressed(name));
         let files = own.map(|(name, bytes)| {
             let file = File {
                 content_type: content_type(name),
-                plain: Variant::new(bytes),
+                plain: Variant::new(Bytes::from_static(bytes)),
                 brotli: variant(&format!("{name}.br")),
                 gzip: variant(&format!("{name}.gz")),
             };
-            (*name, file)
+            (Cow::Borrowed(*name), file)
         });
-        let policy = |ancestors: &str| {
-            let policy = format!("{POLICY}; frame-ancestors {ancestors}");
+        let mut files: HashMap<_, _> = files.collect();
+        add_theme(&mut files, theme);
+        let policy = |ancestors: &str, images: &str| {
+            let policy = format!("{POLICY}; img-src 'self' data:{images}; frame-ancestors {ancestors}");
             policy.parse().unwrap_or(HeaderValue::from_static(NOTHING))
         };
-        let strict = policy("'none'");
+        let images: String = theme
+            .image_origins()
+            .iter()
+            .map(|origin| format!(" {origin}"))
+            .collect();
+        let ancestors = if origins.is_empty() {
+            "'none'".to_owned()
+        } else {
+            origins.join(" ")
+        };
         Self {
-            files: Arc::new(files.collect()),
-            portal: if origins.is_empty() {
-                strict.clone()
-            } else {
-                policy(&origins.join(" "))
-            },
-            strict,
+            files: Arc::new(files),
+            portal: policy(&ancestors, &images),
+            strict: policy("'none'", ""),
         }
     }
 
     /// Answers a request for the page that all paths of the dashboard and the portal show.
     pub fn shell(&self, request: &HeaderMap, portal: bool) -> Option<Response> {
-        let mut shell = self.file("index.html", request, Cache::Revalidate)?;
+        let name = if portal && self.files.contains_key(PORTAL_SHELL) {
+            PORTAL_SHELL
+        } else {
+            SHELL
+        };
+        let mut shell = self.file(name, request, Cache::Revalidate)?;
         if portal {
             let policy = self.portal.clone();
             shell
@@ -125,11 +144,11 @@ impl File {
 }
 
 impl Variant {
-    fn new(bytes: &'static [u8]) -> Self {
-        let digest = hex::encode(Sha256::digest(bytes));
+    fn new(bytes: Bytes) -> Self {
+        let digest = hex::encode(Sha256::digest(&bytes));
         let tag = HeaderValue::from_str(&format!("\"{}\"", &digest[..32]));
         Self {
-            bytes: Bytes::from_static(bytes),
+            bytes,
             tag: tag.unwrap_or(HeaderValue::from_static("\"\"")),
         }
     }
@@ -178,6 +197,35 @@ fn is_known(request: &HeaderMap, tag: &HeaderValue) -> bool {
     })
 }
 
+/// Adds the files of a configured theme: the portal's shell, the stylesheet and logos.
+fn add_theme(files: &mut HashMap<Cow<'static, str>, File>, theme: &Theme) {
+    let shell = files
+        .get(SHELL)
+        .and_then(|shell| std::str::from_utf8(&shell.plain.bytes).ok());
+    let Some(shell) = shell.filter(|_| !theme.is_plain()) else {
+        return;
+    };
+    let shell = shell.replacen(END_OF_HEAD, &format!("{}{END_OF_HEAD}", theme.head()), 1);
+    let stylesheet = Bytes::from(theme.stylesheet.clone());
+    let own = [
+        (PORTAL_SHELL.to_owned(), Bytes::from(shell)),
+        (format!("ui/{STYLESHEET}"), stylesheet),
+    ];
+    let logos = theme.logos.iter().flatten().filter_map(|logo| match logo {
+        Logo::Embedded { name, bytes } => Some((format!("ui/{name}"), bytes.clone())),
+        Logo::Elsewhere(_) => None,
+    });
+    for (name, bytes) in own.into_iter().chain(logos) {
+        let file = File {
+            content_type: content_type(&name),
+            plain: Variant::new(bytes),
+            brotli: None,
+            gzip: None,
+        };
+        files.insert(name.into(), file);
+    }
+}
+
 fn is_compressed(name: &str) -> bool {
     let extension = name.rsplit('.').next();
     matches!(extension, Some("br" | "gz"))
@@ -186,10 +234,12 @@ fn is_compressed(name: &str) -> bool {
 fn content_type(name: &str) -> HeaderValue {
     HeaderValue::from_static(match name.rsplit('.').next() {
         Some("html") => "text/html; charset=utf-8",
-        Some("js") => "text/javascript; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
         Some("svg") => "image/svg+xml",
         Some("png") => "image/png",
+        Some("jpg" | "jpeg") => "image/jpeg",
+        Some("webp") => "image/webp",
         Some("woff2") => "font/woff2",
         Some("json" | "map") => "application/json",
         _ => "application/octet-stream",
@@ -199,8 +249,13 @@ fn content_type(name: &str) -> HeaderValue {
 /// Files of `gateway/ui/dist`, listed by the build script.
 const EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 
-/// Content security policy, to be completed with `frame-ancestors`.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+const SHELL: &str = "index.html";
+/// Shell of the portal, if a theme is configured. No address leads to it as a file.
+const PORTAL_SHELL: &str = "portal.html";
+const END_OF_HEAD: &str = "</head>";
+
+/// Content security policy, to be completed with `img-src` and `frame-ancestors`.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       font-src 'self'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'";
 const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
 
@@ -243,10 +298,10 @@ mod tests {
 
     #[test]
     fn variant_follows_the_accepted_encodings() {
-        let variant = |bytes| Some(Variant::new(bytes));
+        let variant = |bytes: &'static [u8]| Some(Variant::new(Bytes::from_static(bytes)));
         let file = File {
             content_type: content_type("a.js"),
-            plain: Variant::new(b"plain"),
+            plain: Variant::new(Bytes::from_static(b"plain")),
             brotli: variant(b"brotli"),
             gzip: variant(b"gzip"),
         };
@@ -271,7 +326,7 @@ mod tests {
 
     #[test]
     fn shell_is_embedded_and_every_file_has_a_type() {
-        let assets = Assets::new(&[]);
+        let assets = Assets::new(&[], &Theme::default());
         assert!(assets.shell(&HeaderMap::new(), false).is_some());
         for (name, _) in EMBEDDED.iter().filter(|(name, _)| !is_compressed(name)) {
             assert_ne!(content_type(name), "application/octet-stream", "{name}");

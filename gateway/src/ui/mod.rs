@@ -7,14 +7,18 @@
 mod assets;
 mod capability;
 mod config;
+mod palette;
 mod record;
 mod session;
 mod sessions;
+mod theme;
 mod token;
 
 pub use assets::{Assets, Cache, accepts_html};
 pub use capability::{Capabilities, Capability};
 pub use config::Config;
+pub use palette::{Colour, Colours, NoColour};
 pub use session::{Grant, Portal, Session, Theme};
 pub use sessions::{Issued, SessionError, Sessions, TOKEN_PREFIX};
+pub use theme::{BadTheme, Logo, PortalConfig, Theme as PortalTheme, ThemeConfig, is_themes};
 pub use token::TokenKey;

@@ -4,13 +4,11 @@ import { useEffect } from 'preact/hooks';
 import { toApiError } from './api/client';
 import { find, here, navigate, type Route, url, useScreen } from './base/router';
 import { can, mayOpen, sessionState } from './base/session';
-import { lazy } from './parts/lazy';
 import { Page } from './parts/page';
 import { Shell } from './parts/shell';
+import { SignIn } from './parts/sign-in';
 import { Empty, ErrorBox, Skeleton } from './parts/state';
 import { Toasts } from './parts/toast';
-
-const SignIn = lazy(() => import('./parts/sign-in').then((part) => part.SignIn), null);
 
 export function App({ routes }: { routes: Route[] }) {
   const state = sessionState.value;

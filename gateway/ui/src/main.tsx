@@ -1,5 +1,6 @@
 // Start: the session first, since its module takes the code of a sign-in link out of the address.
 import { startSession } from './base/session';
+import './core';
 import { render } from 'preact';
 import { App } from './app';
 import { startEmbed } from './base/embed';

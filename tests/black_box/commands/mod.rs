@@ -3,6 +3,7 @@
 mod applying;
 mod contexts;
 mod deliveries;
+mod jobs;
 mod listening;
 mod live;
 mod registry;

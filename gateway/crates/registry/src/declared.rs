@@ -419,6 +419,7 @@ impl TenantState {
             types: std::collections::BTreeMap::new(),
             delivery: std::collections::BTreeMap::new(),
             history: super::audit_record::HistoryRecord::default(),
+            bulk_jobs: super::bulk_jobs::BulkJobsRecord::default(),
             plugins: std::collections::BTreeMap::new(),
             gone: std::collections::BTreeMap::new(),
             entries: std::collections::BTreeMap::new(),

@@ -59,6 +59,7 @@ impl Kind {
 pub(super) const TENANT: &str = "tenant";
 pub(super) const CHAIN: &str = "chain";
 pub(super) const HISTORY: &str = "history";
+pub(super) const BULK_JOBS: &str = "jobs";
 pub(super) const DELIVERY_CHAIN: &str = "chain:";
 pub(super) const KEY: &str = "key:";
 pub(super) const SUBSCRIPTION: &str = "sub:";

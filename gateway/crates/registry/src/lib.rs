@@ -25,6 +25,7 @@
 mod audit;
 mod audit_record;
 mod auto_disable;
+mod bulk_jobs;
 mod canary;
 mod chain_record;
 mod chains;
@@ -86,6 +87,7 @@ use hookgate_store::FeedPosition;
 
 pub use audit::{Actor, Change};
 pub use audit_record::AuditAction;
+pub use bulk_jobs::{BulkJobLimits, BulkJobRef};
 pub use components::is_shipped;
 pub use config::Config;
 pub use declared::{DeclaredSubscription, DeclaredTenant};
@@ -160,6 +162,8 @@ pub struct Tenant {
     pub delivery: HashMap<SubscriptionId, Arc<TenantChain>>,
     /// Ingress chain, from which the three fields above are derived.
     pub(crate) ingress: Option<Arc<TenantChain>>,
+    /// Bulk jobs, the oldest first.
+    pub bulk_jobs: Arc<[BulkJobRef]>,
     /// Size of its entries in the store with their names, in bytes.
     pub bytes: usize,
     /// Set while the store has a newer state that this process cannot read.

@@ -406,6 +406,7 @@ impl Registry {
             chain_states: Vec::new(),
             delivery: HashMap::new(),
             ingress: None,
+            bulk_jobs: tenant_state.bulk_jobs.jobs.as_slice().into(),
             bytes: tenant_state.bytes(),
             behind: Arc::default(),
         };

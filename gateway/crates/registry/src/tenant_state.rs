@@ -8,9 +8,10 @@ use bytes::Bytes;
 use super::ApiKey;
 use super::Place;
 use super::audit_record::HistoryRecord;
+use super::bulk_jobs::BulkJobsRecord;
 use super::chain_record::{ChainRecord, GoneRecord, PluginRecord};
 use super::entry::{
-    CHAIN, DELIVERY_CHAIN, GONE, HISTORY, KEY, PLUGIN, SUBSCRIPTION, TENANT, TYPE, chain_entry,
+    BULK_JOBS, CHAIN, DELIVERY_CHAIN, GONE, HISTORY, KEY, PLUGIN, SUBSCRIPTION, TENANT, TYPE, chain_entry,
 };
 use super::error::RegistryError;
 use super::event_type_record::TypeRecord;
@@ -35,6 +36,7 @@ pub(super) struct TenantState {
     pub types: BTreeMap<EventType, Declarable<TypeSpec>>,
     pub delivery: BTreeMap<SubscriptionId, Arc<ChainRecord>>,
     pub history: HistoryRecord,
+    pub bulk_jobs: BulkJobsRecord,
     pub plugins: BTreeMap<String, PluginRecord>,
     /// Deleted versions of plugins.
     pub gone: BTreeMap<String, GoneRecord>,
@@ -73,6 +75,7 @@ impl TenantState {
             types: BTreeMap::new(),
             delivery: BTreeMap::new(),
             history: HistoryRecord::default(),
+            bulk_jobs: BulkJobsRecord::default(),
             plugins: BTreeMap::new(),
             gone: BTreeMap::new(),
             entries: BTreeMap::new(),
@@ -128,6 +131,8 @@ impl TenantState {
             self.chain = Some(Arc::new(decode(name, bytes)?));
         } else if name == HISTORY {
             self.history = decode(name, bytes)?;
+        } else if name == BULK_JOBS {
+            self.bulk_jobs = decode(name, bytes)?;
         } else if let Some(id) = name.strip_prefix(DELIVERY_CHAIN) {
             let id = id.parse().map_err(|e| RegistryError::unreadable(name, e))?;
             self.delivery.insert(id, Arc::new(decode(name, bytes)?));

@@ -45,6 +45,11 @@ impl IdSource {
         format!("req_{}", self.ulid())
     }
 
+    /// Id of a new bulk job.
+    pub fn job(&self) -> String {
+        format!("job_{}", self.ulid())
+    }
+
     /// Number of a new run: the time in µs, greater than every earlier number of this source.
     pub fn run(&self) -> u64 {
         let fresh = self.clock.now().as_micros();

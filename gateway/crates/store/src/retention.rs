@@ -24,6 +24,8 @@ pub struct Retention {
     pub series_minutes: Span,
     /// The same counts by hour; `0s`: there are none.
     pub series_hours: Span,
+    /// Bulk jobs, from their last change; an open one too, if it does not go on for so long.
+    pub jobs: Span,
     /// Interval between two removals of expired data.
     pub sweep_every: Span,
 }
@@ -37,6 +39,7 @@ impl Default for Retention {
             attempt_log_age: Span::from_secs(30 * 86_400),
             series_minutes: Span::from_secs(48 * 3_600),
             series_hours: Span::from_secs(35 * 86_400),
+            jobs: Span::from_secs(7 * 86_400),
             sweep_every: Span::from_secs(60),
         }
     }

@@ -69,7 +69,14 @@ pub(super) async fn recover(
     fields: Fields,
 ) -> Result<Response, Problem> {
     let input = fields.text_to_list(Input::Types).read()?;
-    let done = recover::missed_by(visit.api, visit.caller, id, input).await?;
+    let done = recover::missed_by(
+        visit.api,
+        visit.caller,
+        id,
+        input,
+        recover::Extent::of_call(visit.api),
+    )
+    .await?;
     Ok(visit.reply(|field| match field {
         Field::Deliveries => json(&done.deliveries),
         Field::LookedAt => json(&done.events),

@@ -181,6 +181,7 @@ pub(in crate::api) async fn newest(
                 next_cursor: None,
                 previous_cursor: None,
                 partial: false,
+                looked_at: only.len(),
             });
         }
         None => {
@@ -198,7 +199,7 @@ pub(super) fn line(caller: &Consuming, filter: &Filter, stored: &StoredEvent) ->
     let (mut counts, mut wanted) = (Standings::default(), !filter.asks_for_deliveries());
     let seen = stored.deliveries.iter();
     for delivery in seen.filter(|delivery| caller.reaches(delivery.id.target)) {
-        wanted |= filter.delivery(delivery, stored.made_again(delivery).is_some());
+        wanted |= filter.finds(stored, delivery);
         *match delivery.state.into() {
             DeliveryStatus::Pending => &mut counts.pending,
             DeliveryStatus::Delivered => &mut counts.delivered,

@@ -1,7 +1,7 @@
 //! Conditions of a search in a list: read from the query, and matched against attempts and deliveries.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::Api;
 use super::super::events::patterns;
@@ -13,7 +13,7 @@ use hookgate_domain::{
     Delivery, DeliveryId, EventId, EventPattern, EventType, Outcome, StatusClass, Target, Timestamp,
 };
 use hookgate_registry::Tenant;
-use hookgate_store::{Left, LoggedAttempt};
+use hookgate_store::{Left, LoggedAttempt, StoredEvent};
 
 /// Query of a list.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -45,7 +45,7 @@ pub(in crate::api) struct ListQuery {
 }
 
 /// Number of attempts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Tries")]
 #[serde(rename_all = "snake_case")]
 pub(in crate::api) enum TriesView {
@@ -70,6 +70,8 @@ pub(in crate::api) struct Filter {
     pub only: Option<Vec<EventId>>,
     /// Of these only this delivery.
     pub delivery: Option<DeliveryId>,
+    /// Only runs before this one, as if there were no others.
+    pub before: Option<u64>,
 }
 
 impl Filter {
@@ -109,6 +111,7 @@ impl Filter {
             replayed: query.replayed,
             only,
             delivery,
+            before: None,
         })
     }
 
@@ -132,8 +135,17 @@ impl Filter {
             && self.delivery.as_ref().is_none_or(|only| only == id)
     }
 
-    /// Tells whether a delivery of an event of the right type is searched for. `again`: another one was made in its place.
-    pub fn delivery(&self, delivery: &Delivery, again: bool) -> bool {
+    /// Tells whether a delivery of an event of the right type is searched for.
+    pub fn finds(&self, stored: &StoredEvent, delivery: &Delivery) -> bool {
+        let in_time = |of: &Delivery| self.before.is_none_or(|run| of.id.run < run);
+        let again = |other: &Delivery| {
+            other.id.target == delivery.id.target && other.id.run > delivery.id.run && in_time(other)
+        };
+        in_time(delivery) && self.delivery(delivery, stored.deliveries.iter().any(again))
+    }
+
+    /// Tells whether a delivery has what is searched for. `again`: another one was made in its place.
+    fn delivery(&self, delivery: &Delivery, again: bool) -> bool {
         let class = delivery.last.as_ref().and_then(Outcome::class);
         let first = delivery.attempts <= 1;
         self.target.is_none_or(|target| delivery.id.target == target)

@@ -88,11 +88,11 @@ struct OperatorQuery {
 /// Something of a tenant.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "TenantOf{T}")]
-struct OfTenant<T> {
+pub(in crate::api) struct OfTenant<T> {
     /// The tenant's name.
-    tenant: String,
+    pub tenant: String,
     #[serde(flatten)]
-    item: T,
+    pub item: T,
 }
 
 /// A tenant's part of a page, the newest first.
@@ -156,7 +156,7 @@ async fn deliveries(
 
 fn views(asked: &Asked, stored: &StoredEvent) -> Vec<DeliveryView> {
     let all = stored.deliveries.iter();
-    let wanted = all.filter(|one| asked.filter.delivery(one, stored.made_again(one).is_some()));
+    let wanted = all.filter(|one| asked.filter.finds(stored, one));
     let view = |one| DeliveryView::new(&asked.caller.tenant, stored, one);
     wanted.map(view).collect()
 }
@@ -330,6 +330,7 @@ impl Page {
             cursor.to_text(api.feed.cursor_key(), &TenantId::operator(), self.list)
         });
         List {
+            looked_at: items.len(),
             partial: !full && known_from.is_some(),
             data: items.into_iter().map(|(_, item)| item).collect(),
             next_cursor,

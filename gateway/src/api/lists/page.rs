@@ -23,6 +23,9 @@ pub(in crate::api) struct List<T> {
     /// The page ended because a request looks at no more: there may be more that matches, and the cursor of the way goes on
     /// to it, even where `data` is empty.
     pub partial: bool,
+    /// Number of places that were looked at.
+    #[serde(skip)]
+    pub looked_at: usize,
 }
 
 /// A place in a list: of an event or an entry of the log, and of its deliveries, where they are what is listed.
@@ -50,6 +53,7 @@ pub(in crate::api) struct Pager<T> {
     items: Vec<(Key, T)>,
     /// The place that was looked at first, and last.
     looked: Option<(Key, Key)>,
+    looks: usize,
 }
 
 impl Key {
@@ -127,6 +131,7 @@ impl<T> Pager<T> {
             limit,
             items: Vec::new(),
             looked: None,
+            looks: 0,
         }
     }
 
@@ -134,6 +139,7 @@ impl<T> Pager<T> {
     pub fn looked_at(&mut self, key: Key) {
         let first = self.looked.map_or(key, |(first, _)| first);
         self.looked = Some((first, key));
+        self.looks += 1;
     }
 
     /// Takes an item; whether there is room for more. One more than the limit is taken, which tells that there is more.
@@ -181,6 +187,7 @@ impl<T> Pager<T> {
             next_cursor: next.map(|key| cursor(OLDER, key)),
             previous_cursor: previous.map(|key| cursor(NEWER, key)),
             partial: !full && end == End::Budget,
+            looked_at: self.looks,
         }
     }
 }

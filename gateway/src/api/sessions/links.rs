@@ -191,11 +191,19 @@ fn grant(
     })
 }
 
-/// Checks that a text is a path, and no address of another site.
+/// Checks that a text is a path within the pages: no address of another site, and nothing that leads
+/// out of the pages (`..`, with escaped dots too).
 fn is_path(text: &str) -> bool {
+    let path = text.split(['?', '#']).next().unwrap_or_default();
+    let escaped = |rest: &str| {
+        let hex = rest.as_bytes().get(..2);
+        hex.is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit) && !hex.eq_ignore_ascii_case(b"2e"))
+    };
     text.len() <= LONGEST_NEXT
-        && text.starts_with('/')
-        && !text.starts_with("//")
+        && path.starts_with('/')
+        && !path.starts_with("//")
+        && !path.contains("..")
+        && path.split('%').skip(1).all(escaped)
         && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
 }
 
@@ -260,7 +268,11 @@ fn made(
 const DEFAULT_TTL: Duration = Duration::from_secs(3600);
 const MAX_TTL: Duration = Duration::from_secs(24 * 3600);
 /// Pattern of `next`: [`is_path`] decides.
-const PATH: &str = r"^/([!-.0-\[\]-~][!-\[\]-~]*)?$";
+const PATH: &str = concat!(
+    r#"^/(?:(?:\.?(?:[!"$&-\-0->@-\[\]-~]|%(?:[013-9A-Fa-f][0-9A-Fa-f]|2[0-9A-Da-dFf]))|\./)"#,
+    r#"(?:\.?(?:[!"$&-\-/->@-\[\]-~]|%(?:[013-9A-Fa-f][0-9A-Fa-f]|2[0-9A-Da-dFf])))*)?"#,
+    r"\.?(?:[?#][!-\[\]-~]*)?$",
+);
 /// Pattern of a label: [`is_label`] decides.
 const LABEL: &str = r"^[^\u0000-\u001F\u007F-\u009F]+$";
 /// Maximum length of `next`, in bytes.
@@ -285,6 +297,18 @@ mod tests {
             ("https://evil.example", false),
             ("deliveries", false),
             ("/a b", false),
+            ("/.", true),
+            ("/./a", true),
+            ("/endpoints/a.b?x=../..", true),
+            ("/catalogue/a%2Fb#top", true),
+            ("?x", false),
+            ("/../dashboard", false),
+            ("/deliveries/..", false),
+            ("/deliveries/.%2E/.%2e/dashboard", false),
+            ("/%2e%2E/dashboard", false),
+            ("/a%2", false),
+            ("/a%zz", false),
+            ("/a//b", true),
             ("", false),
         ] {
             assert_eq!(is_path(text), good, "{text}");

@@ -47,29 +47,61 @@ pub(super) fn method() -> ApiMethodRouter<Api> {
 }
 
 /// Parameters of a recovery.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[schemars(rename = "Recovery")]
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct RecoverInput {
     /// Events accepted at this time (RFC 3339) or later. Optional with `only: dead`: then as far
     /// back as events are stored.
-    since: Option<String>,
+    pub since: Option<String>,
     /// Only events accepted before this time.
-    until: Option<String>,
+    pub until: Option<String>,
     /// Only events of these types: patterns such as `invoice.*`.
-    types: Option<Vec<Parsed<EventPattern>>>,
+    pub types: Option<Vec<Parsed<EventPattern>>>,
     /// Deliveries to recover; default: `failed`.
     #[serde(default)]
-    only: Only,
+    pub only: Only,
     /// The `next_cursor` of the previous call.
-    cursor: Option<String>,
+    pub cursor: Option<String>,
+}
+
+/// Bounds of one call, and what it makes.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::api) struct Extent {
+    /// Maximum number of deliveries.
+    pub deliveries: usize,
+    /// Maximum number of events to examine.
+    pub events: usize,
+    pub making: Making,
+}
+
+/// Runs of the new deliveries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::api) enum Making {
+    /// Each gets the run after the last one of its event and target.
+    NextRun,
+    /// All get this run, at most one of an event and target; those that exist count as made.
+    Run(u64),
+    /// Nothing is made: they are only counted.
+    Nothing,
+}
+
+impl Extent {
+    /// Extent of one call of the API.
+    pub fn of_call(api: &Api) -> Self {
+        Self {
+            deliveries: api.config.recover_deliveries,
+            events: api.config.recover_events,
+            making: Making::NextRun,
+        }
+    }
 }
 
 /// Selection of the deliveries to recover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[schemars(rename = "RecoverOnly")]
 #[serde(rename_all = "snake_case")]
-enum Only {
+pub(in crate::api) enum Only {
     /// Not delivered: dead, cancelled, or never created.
     #[default]
     Failed,
@@ -101,6 +133,7 @@ struct Wanted<'s> {
     only: Only,
     /// Last position to examine.
     last: FeedPosition,
+    extent: Extent,
 }
 
 async fn recover(
@@ -111,7 +144,8 @@ async fn recover(
     Body(input): Body<RecoverInput>,
 ) -> Result<Accepted<Recovered>, Problem> {
     let id = id.subscription(&caller.tenant)?;
-    missed_by(&api, &caller, id, input).await.map(Accepted)
+    let extent = Extent::of_call(&api);
+    missed_by(&api, &caller, id, input, extent).await.map(Accepted)
 }
 
 /// Recovers the missed deliveries of a subscription. Shared by all routes that do so.
@@ -120,6 +154,7 @@ pub(in crate::api) async fn missed_by(
     caller: &Consuming,
     id: SubscriptionId,
     input: RecoverInput,
+    extent: Extent,
 ) -> Result<Recovered, Problem> {
     let tenant = &caller.tenant;
     api.quotas.admit_replay(tenant)?;
@@ -156,6 +191,7 @@ pub(in crate::api) async fn missed_by(
             Some(until) => api.store.feed_since(&tenant.id, until).await?,
             None => FeedPosition::END,
         },
+        extent,
     };
     let begin = begin.max(events::floor(api, tenant).await?);
     let (recovered, next) = walk(api, tenant, &wanted, begin).await?;
@@ -191,9 +227,10 @@ async fn walk(
     };
     let mut at = begin;
     loop {
-        let room = api.config.recover_deliveries.saturating_sub(done.deliveries);
-        let looks = api.config.recover_events.saturating_sub(done.events);
+        let room = wanted.extent.deliveries.saturating_sub(done.deliveries);
+        let looks = wanted.extent.events.saturating_sub(done.events);
         let pending = match room_for(api, tenant).await {
+            _ if wanted.extent.making == Making::Nothing => usize::MAX,
             // Reports the deliveries created before; the next call goes on here.
             Err(_) if done.deliveries > 0 => return Ok((done, Some(at))),
             room => room?,
@@ -233,7 +270,7 @@ async fn walk(
 }
 
 /// Number of deliveries that the tenant's quota has room for, at least one.
-async fn room_for(api: &Api, tenant: &Tenant) -> Result<usize, Problem> {
+pub(in crate::api) async fn room_for(api: &Api, tenant: &Tenant) -> Result<usize, Problem> {
     let limits = tenant.quotas.stored;
     let Some(limit) = limits.pending_deliveries else {
         return Ok(usize::MAX);
@@ -273,20 +310,33 @@ async fn make_again(
         stored.extend(try_join_all(loads).await?);
     }
     let target = Target::Subscription(wanted.subscription.id);
+    let mut there = 0;
     let again = stored.into_iter().flatten().filter_map(|stored| {
+        let own = |delivery: &&Delivery| delivery.id.target == target;
+        let last = stored.deliveries.iter().filter(own).map(|own| own.id.run).max();
+        if let Making::Run(run) = wanted.extent.making
+            && last >= Some(run)
+        {
+            there += usize::from(last == Some(run));
+            return None;
+        }
         check_count(api, &stored.deliveries, target).ok()?;
-        let run = run_again(&stored.deliveries, target, wanted.only)?;
+        let next = run_again(&stored.deliveries, target, wanted.only)?;
+        let run = match wanted.extent.making {
+            Making::Run(run) => run,
+            Making::NextRun | Making::Nothing => next,
+        };
         let event = stored.event.id;
         Some((DeliveryId { event, target, run }, Trigger::Replay))
     });
     let again: Vec<_> = again.collect();
-    if again.is_empty() {
-        return Ok((0, left_out));
+    if again.is_empty() || wanted.extent.making == Making::Nothing {
+        return Ok((there + again.len(), left_out));
     }
     let made = api.store.enqueue(&tenant.id, again, tenant.quotas.stored).await;
     let made = made.map_err(|error| api.quotas.refusal(&error))?;
     api.inbox.due_now();
-    Ok((made, left_out))
+    Ok((there + made, left_out))
 }
 
 /// Selects the events that match the subscription.
@@ -348,7 +398,7 @@ fn run_again(deliveries: &[Delivery], target: Target, only: Only) -> Option<u64>
     )
 }
 
-fn time(field: &str, given: Option<&str>) -> Result<Option<Timestamp>, Problem> {
+pub(in crate::api) fn time(field: &str, given: Option<&str>) -> Result<Option<Timestamp>, Problem> {
     given.map(Timestamp::parse).transpose().map_err(|error| {
         let error = FieldError::new(format!("/{field}"), error.to_string());
         Problem::fields(Code::InvalidField, vec![error])

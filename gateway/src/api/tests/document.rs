@@ -45,7 +45,9 @@ async fn every_operation_is_described() {
                 .keys()
                 .filter(|code| code.starts_with('2'))
                 .collect();
-            assert_eq!(codes.len(), 1, "{method} {path}");
+            // A dry run is answered in a form of its own.
+            let forms = if path.ends_with("/bulk") { 2 } else { 1 };
+            assert_eq!(codes.len(), forms, "{method} {path}");
             let takes_body = matches!(method.as_str(), "put" | "patch");
             assert!(
                 !takes_body || operation["requestBody"].is_object(),

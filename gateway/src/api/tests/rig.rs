@@ -177,6 +177,7 @@ impl Rig {
             ),
             pages: crate::api::Pages {
                 config: ui,
+                theme: crate::ui::PortalTheme::default(),
                 portal_base: None,
                 dashboard_base: None,
                 https: false,
@@ -216,6 +217,8 @@ impl Rig {
             },
             max_component: 2 << 20,
             config: crate::api::Config::default(),
+            bulk: crate::api::BulkConfig::default(),
+            keep_jobs: Duration::from_secs(3600),
             public_also: Vec::new(),
             keep_answers: Duration::from_secs(3600),
             shutdown: shutdown.clone(),

@@ -11,8 +11,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::super::client::Client;
 use super::super::output::{Failure, bold, dim, green, say};
-use super::super::receiver::Arrival;
-use super::story::Flaky;
+use super::super::receiver::{Arrival, Receiver};
+use super::story::{BILLING, Flaky};
 
 /// Demonstration that goes on until it is dropped.
 pub(super) struct Life {
@@ -49,6 +49,25 @@ impl Life {
     }
 }
 
+/// Adds an endpoint that fails now and then, and whose deliveries have one retry only: it makes dead letters.
+pub(super) async fn add_impatient(
+    tenant: &Client,
+    endpoint: &str,
+    receiver: &Receiver,
+) -> Result<(), Failure> {
+    let subscription = json!({
+        "url": format!("{endpoint}{BILLING}"),
+        "events": ["invoice.*"],
+        "description": "Given up after one retry",
+        "retry": { "schedule": ["1s"] },
+    });
+    let made = tenant
+        .ask(Method::POST, "/v1/subscriptions", Some(&subscription))
+        .await?;
+    receiver.trust(made["secret"].as_str().unwrap_or_default());
+    Ok(())
+}
+
 /// Prints a link into the dashboard, signed in.
 pub(super) async fn invite(operator: &Client) -> Result<(), Failure> {
     let link = link(operator).await?;
@@ -57,7 +76,7 @@ pub(super) async fn invite(operator: &Client) -> Result<(), Failure> {
     ));
     say(format_args!("\n    {}\n", green(&link)));
     say(dim(
-        "    Events keep coming, and one endpoint fails now and then. Ctrl-C ends it.",
+        "    Events keep coming, and two endpoints fail now and then: one recovers, the other leaves dead letters. Ctrl-C ends it.",
     ));
     Ok(())
 }

@@ -78,9 +78,11 @@ async fn demonstrate(once: bool) -> Result<(), Failure> {
 /// Keeps the gateway busy until the user ends it.
 async fn live(gateway: &str, tenant_key: &str, story: Story) -> Result<(), Failure> {
     invite(gateway, tenant_key);
+    let tenant = Client::new(gateway, None, tenant_key)?;
+    life::add_impatient(&tenant, &story.endpoint, &story.receiver).await?;
     life::invite(&story.operator).await?;
     let life = Life {
-        tenant: Client::new(gateway, None, tenant_key)?,
+        tenant,
         operator: story.operator,
         arrivals: story.arrivals,
         flaky: story.flaky,

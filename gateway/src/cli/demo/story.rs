@@ -35,15 +35,13 @@ struct FlakyState {
 }
 
 impl Flaky {
-    /// Status for each path: 503 the first two times at the flaky endpoint and while it fails, else 200.
+    /// Status for each path: 503 the first two times at the flaky endpoint, and at the endpoints that fail now and then
+    /// while they fail, else 200.
     pub(super) fn judge(self) -> impl Fn(&str) -> u16 {
         move |path| {
-            if path != FLAKY {
-                return 200;
-            }
-            let first = self.0.asked.fetch_add(1, Ordering::SeqCst) < FAILURES;
-            let failing = first || self.0.failing.load(Ordering::SeqCst);
-            if failing { 503 } else { 200 }
+            let first = path == FLAKY && self.0.asked.fetch_add(1, Ordering::SeqCst) < FAILURES;
+            let fails = matches!(path, FLAKY | BILLING) && self.0.failing.load(Ordering::SeqCst);
+            if first || fails { 503 } else { 200 }
         }
     }
 
@@ -90,7 +88,9 @@ impl Story {
     }
 
     async fn set_up(&self, tenant: &Client) -> Result<(), Failure> {
-        let chain = json!({ "steps": [{ "plugin": "redact", "settings": { "classes": ["confidential"] } }] });
+        // Fields that the settings name are named in the event's report, too.
+        let settings = json!({ "classes": ["confidential"], "fields": CONFIDENTIAL });
+        let chain = json!({ "steps": [{ "plugin": "redact", "settings": settings }] });
         tenant.ask(Method::PUT, "/v1/chain", Some(&chain)).await?;
         step(
             2,
@@ -246,8 +246,22 @@ fn text(body: &Value, field: &str) -> Result<String, Failure> {
     found.ok_or_else(|| Failure::new(format!("the gateway's answer has no `{field}`")))
 }
 
+/// Confidential fields of the demonstration's events.
+const CONFIDENTIAL: [&str; 9] = [
+    "/address",
+    "/contact/email",
+    "/contact/phone",
+    "/cost",
+    "/customer/email",
+    "/email",
+    "/lifetimeValue",
+    "/margin",
+    "/notes",
+];
 const STEADY: &str = "/hooks/steady";
 const FLAKY: &str = "/hooks/flaky";
+/// Endpoint whose deliveries are given up soon, so that there are dead letters.
+pub(super) const BILLING: &str = "/hooks/billing";
 /// Failed attempts of the failing endpoint.
 const FAILURES: u32 = 2;
 /// Timeout of each step.

@@ -232,6 +232,11 @@ impl Problem {
         &self.0.detail
     }
 
+    /// Time after which a repetition may succeed, if it is known.
+    pub fn wait(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
     /// Suggested fix, as sent.
     pub fn remedy(&self) -> &str {
         self.0.fix.as_deref().unwrap_or(self.0.code.fix())

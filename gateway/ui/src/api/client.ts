@@ -9,6 +9,8 @@ export type RequestOptions = {
   /** Tenant for which the operator acts; null for the session's own. */
   tenant?: string | null | undefined;
   headers?: Record<string, string> | undefined;
+  /** Sent without the session's token. */
+  anonymous?: boolean;
   signal?: AbortSignal | undefined;
 };
 
@@ -65,7 +67,7 @@ export function apiUrl(path: string, query?: Query): string {
 export async function send(method: string, path: string, options: RequestOptions = {}): Promise<Response> {
   const headers = new Headers(options.headers);
   if (!headers.has('accept')) headers.set('accept', 'application/json');
-  const used = token;
+  const used = options.anonymous ? null : token;
   if (used !== null && !headers.has('authorization')) headers.set('authorization', `Bearer ${used}`);
   if (options.tenant) headers.set('hookgate-tenant', options.tenant);
   let body: BodyInit | null = null;

@@ -31,8 +31,8 @@ export type ActivatedSubscription = {
   events: Array<string>;
   /** Filter: further conditions on an event's type and data. */
   filter?: Record<string, unknown> | null;
-  /** Status: `active` or `disabled`. */
-  status: string;
+  /** Status of the subscription. */
+  status: SubscriptionStatus;
   /** Time and reason, if the subscription is disabled. */
   disabled?: Disabled | null;
   /** Pause of the endpoint, with reason and end, while the subscription is active. */
@@ -74,15 +74,15 @@ export type Attempt = {
   /** Duration in milliseconds. */
   took_ms: number;
   /** Outcome of the attempt. */
-  outcome: string;
+  outcome: AttemptOutcome;
   /** HTTP status of the response. */
   response_status?: number | null;
   /** Beginning of the response body. */
   response_body?: string | null;
   /** Delay that the response's `Retry-After` asked for, in seconds. */
   retry_after?: number | null;
-  /** Stage of the failure: `resolve`, `connect`, `tls`, `send`, `head` or `body`. */
-  stage?: string | null;
+  /** Stage of the failure. */
+  stage?: AttemptStage | null;
   /** Reason for the failure, or for the drop by a step. */
   reason?: string | null;
   /** Report of the subscription's chain, if it ran for this attempt. It runs once per delivery. */
@@ -90,6 +90,50 @@ export type Attempt = {
   /** Request that was recorded in place of being sent. */
   request?: UnsentRequest | null;
 };
+
+/** Attempts that ended in a bucket of time. */
+export type AttemptBucket = {
+  /** Start of the bucket. */
+  start: string;
+  /** All attempts. Those of test events do not count. */
+  attempts: number;
+  /** Attempts that succeeded. */
+  delivered: number;
+  /** Attempts that failed. */
+  failed: number;
+  /** Deliveries that were given up. */
+  dead: number;
+  /** Share of attempts that failed, 0 to 1. */
+  failed_share: number;
+  /** Median duration of successful attempts, rounded up; `null` if none succeeded. */
+  p50?: Span | null;
+  /** 95th percentile of their duration, rounded up. */
+  p95?: Span | null;
+};
+
+/** Counts of attempts. */
+export type AttemptCounts = {
+  /** All attempts. Those of test events do not count. */
+  attempts: number;
+  /** Attempts that succeeded. */
+  delivered: number;
+  /** Attempts that failed. */
+  failed: number;
+  /** Deliveries that were given up. */
+  dead: number;
+  /** Share of attempts that failed, 0 to 1. */
+  failed_share: number;
+  /** Median duration of successful attempts, rounded up; `null` if none succeeded. */
+  p50?: Span | null;
+  /** 95th percentile of their duration, rounded up. */
+  p95?: Span | null;
+};
+
+/** Outcome of an attempt. `http_error`: an answer that is not 2xx. */
+export type AttemptOutcome = "delivered" | "http_error" | "timed_out" | "unreachable" | "blocked" | "plugin_failed" | "dropped" | "postponed" | "crashed" | "shadowed";
+
+/** Stage of an attempt. */
+export type AttemptStage = "resolve" | "connect" | "tls" | "send" | "head" | "body";
 
 /** Policy that disables a subscription. */
 export type AutoDisable = {
@@ -136,30 +180,90 @@ export type BlockedPart = {
 /** State of a circuit breaker. */
 export type Breaker = "closed" | "open" | "half_open";
 
-/** Attempts that ended in a bucket of time. */
-export type BucketView = {
-  /** Start of the bucket. */
-  start: string;
-  /** All attempts. Those of test events do not count. */
-  attempts: number;
-  /** Attempts that succeeded. */
-  delivered: number;
-  /** Attempts that failed. */
-  failed: number;
-  /** Deliveries that were given up. */
-  dead: number;
-  /** Share of attempts that failed, 0 to 1. */
-  failed_share: number;
-  /** Median duration of successful attempts, rounded up; `null` if none succeeded. */
-  p50?: Span | null;
-  /** 95th percentile of their duration, rounded up. */
-  p95?: Span | null;
+/** Action of a bulk job. */
+export type BulkAction = "retry" | "cancel" | "recover" | "disable";
+
+/** Result of the dry run of a bulk job. */
+export type BulkDryRun = {
+  /** Number of deliveries or subscriptions that the filter finds. */
+  matched: number;
+  /** Flag: it looked at as much as one request may (`api.list_scan`), and there may be more. */
+  partial: boolean;
 };
+
+/** Filter of a bulk job. At least one field; which ones an action takes, its route says. */
+export type BulkFilter = {
+  /** Only from this time on (RFC 3339). */
+  since?: string | null;
+  /** Only from before this time (RFC 3339). */
+  until?: string | null;
+  /** Only of events of these types: patterns such as `invoice.*`. Of subscriptions to disable: only those that take no others. */
+  types?: Array<string> | null;
+  /** Only to this subscription; `inline`: to endpoints that events name themselves. */
+  subscription?: string | null;
+  /** Only deliveries in this status. */
+  status?: DeliveryStatus | null;
+  /** Only deliveries whose last attempt came to this. */
+  status_class?: StatusClass | null;
+  /** Only deliveries with at most one attempt, or with more. */
+  attempt?: Tries | null;
+  /** Only deliveries in whose place another one was made, or only those without. */
+  replayed?: boolean | null;
+};
+
+/** Bulk job. */
+export type BulkJob = {
+  /** Id of the job. */
+  id: string;
+  /** Action on all that the filter finds. */
+  action: BulkAction;
+  /** Selection of deliveries or subscriptions. */
+  filter: BulkFilter;
+  /** State of the job. */
+  state: BulkJobState;
+  /** Caller that started it: the id of an API key, `operator`, or `portal`. */
+  by: string;
+  /** Time of the start. */
+  created: string;
+  /** Time of the last change of this record. */
+  updated: string;
+  /** Time of the end. */
+  finished?: string | null;
+  /** Number of events, dead letters or subscriptions looked at. */
+  looked_at: number;
+  /** Number of deliveries or subscriptions that the filter found. */
+  matched: number;
+  /** Number of them that were changed. */
+  changed: number;
+  /** Number of them that were left as they were: not in a state for the action, or changed meanwhile. */
+  skipped: number;
+  /** Reason for which it failed, or for which a running job waits. */
+  error?: BulkJobError | null;
+};
+
+/** Error of a bulk job. */
+export type BulkJobError = {
+  /** Code of a problem. */
+  code: string;
+  /** Description of the problem. */
+  detail: string;
+};
+
+/** Page of a list. */
+export type BulkJobPage = {
+  /** Items of the page. */
+  data: Array<BulkJob>;
+  /** Cursor of the next page; `null` on the last one. */
+  next_cursor?: string | null;
+};
+
+/** State of a bulk job. */
+export type BulkJobState = "running" | "paused" | "done" | "cancelled" | "failed";
 
 /** Line of a plugin log. */
 export type CallLogLine = {
-  /** Level: `trace`, `debug`, `info`, `warn` or `error`. */
-  level: string;
+  /** Level of the line. */
+  level: LogLevel;
   /** Text; control characters are escaped. */
   text: string;
 };
@@ -196,6 +300,9 @@ export type Canary = {
   stopped?: StoppedCanary | null;
 };
 
+/** Permission of a portal session. */
+export type Capability = "view" | "payloads" | "secrets.view" | "secrets.rotate" | "endpoints.write" | "retry" | "test" | "chain.write";
+
 /** Plugin chain. */
 export type Chain = {
   /** Steps, in the order in which they run. */
@@ -204,14 +311,17 @@ export type Chain = {
   always_removed?: Array<string> | null;
 };
 
+/** Action on a chain. */
+export type ChainAction = "chain_set" | "chain_removed" | "uploaded" | "deleted" | "moved" | "kept" | "canary_begun" | "promoted" | "canary_stopped" | "rolled_back";
+
 /** Change of a plugin or a chain. */
 export type ChainChange = {
   /** Time of the change. */
   at: string;
-  /** Actor of the change. The id of an API key, `operator`, `declared` (the configuration file) or `automatic` (the gateway itself). */
+  /** Actor of the change. The id of an API key, `operator`, `portal` (a session of the portal), `declared` (the configuration file) or `automatic` (the gateway itself). */
   who: string;
-  /** Action. One of `chain_set`, `chain_removed`, `uploaded`, `deleted`, `moved` or `kept` (a step, after an upload), `canary_begun`, `promoted`, `canary_stopped` and `rolled_back`. */
-  what: string;
+  /** Action. `moved` and `kept`: a step, after an upload. */
+  what: ChainAction;
   /** Chain concerned, if any: `ingress`, or a subscription's id. */
   chain?: string | null;
   /** Plugin concerned, if any. */
@@ -232,8 +342,8 @@ export type ChainHistory = {
 
 /** Single change. */
 export type Change = {
-  /** Operation: `add`, `remove` or `replace`. */
-  op: string;
+  /** Operation. */
+  op: ChangeOperation;
   /** JSON pointer to the place. */
   path: string;
   /** Previous value. */
@@ -242,18 +352,21 @@ export type Change = {
   new?: unknown;
 };
 
+/** Operation of a change. */
+export type ChangeOperation = "add" | "remove" | "replace";
+
 /** Row that was created or changed. */
 export type ChangedRow = {
   /** Line of the row in the document. */
   line: number;
-  /** Kind: `tenant`, `event_type`, `subscription` or `key`. */
-  kind: string;
+  /** Kind of the row. */
+  kind: RowKind;
   /** Tenant of the row. */
   tenant: string;
   /** Id or name of the row. */
   id: string;
-  /** Change: `created` or `changed`. */
-  change: string;
+  /** Change of the row. */
+  change: RowChange;
   /** Fields that differed. */
   fields: Array<string>;
 };
@@ -283,7 +396,7 @@ export type ClassifiedField = {
   /** JSON pointer; `*` matches every element, and every member that no other place names. */
   pointer: string;
   /** Class. `public` is not removed; `internal`, `confidential` and `restricted` are removed with all that is inside. */
-  class: string;
+  class: FieldClass;
 };
 
 /** An event in the structured form of CloudEvents 1.0; extensions are members beside these. */
@@ -304,24 +417,6 @@ export type CloudEvent = {
 /** A whole number, 1 or more, or `unlimited`. */
 export type CountLimit = number | string;
 
-/** Counts of attempts. */
-export type CountsView = {
-  /** All attempts. Those of test events do not count. */
-  attempts: number;
-  /** Attempts that succeeded. */
-  delivered: number;
-  /** Attempts that failed. */
-  failed: number;
-  /** Deliveries that were given up. */
-  dead: number;
-  /** Share of attempts that failed, 0 to 1. */
-  failed_share: number;
-  /** Median duration of successful attempts, rounded up; `null` if none succeeded. */
-  p50?: Span | null;
-  /** 95th percentile of their duration, rounded up. */
-  p95?: Span | null;
-};
-
 /** API key that was created. */
 export type CreatedKey = {
   /** Key id. */
@@ -329,7 +424,7 @@ export type CreatedKey = {
   /** First characters of the key. */
   hint: string;
   /** Scopes of the key. */
-  scopes: Array<string>;
+  scopes: Array<KeyScope>;
   /** Creation time. */
   created: string;
   /** Expiry time; `null` if the key does not expire. */
@@ -354,8 +449,8 @@ export type CreatedSubscription = {
   events: Array<string>;
   /** Filter: further conditions on an event's type and data. */
   filter?: Record<string, unknown> | null;
-  /** Status: `active` or `disabled`. */
-  status: string;
+  /** Status of the subscription. */
+  status: SubscriptionStatus;
   /** Time and reason, if the subscription is disabled. */
   disabled?: Disabled | null;
   /** Pause of the endpoint, with reason and end, while the subscription is active. */
@@ -402,6 +497,19 @@ export type CreatedTenant = {
   signing_secret?: string | null;
 };
 
+/** A problem (RFC 9457), as a product's customers are told of it. */
+export type CustomerProblem = {
+  /** The status in words. */
+  title: string;
+  status: number;
+  /** A stable word for programs. */
+  code: string;
+  /** What is wrong with this request. */
+  detail: string;
+  retry: Retry;
+  errors?: Array<FieldError>;
+};
+
 /** Delivery and its state. */
 export type Delivery = {
   /** Delivery id. */
@@ -413,7 +521,7 @@ export type Delivery = {
   /** The event's type. */
   type: string;
   /** Origin of the delivery. */
-  trigger: TriggerView;
+  trigger: DeliveryTrigger;
   /** Status of the delivery. */
   status: DeliveryStatus;
   /** Due time of a pending delivery. While an attempt is in progress: the time until which it may take. */
@@ -422,8 +530,8 @@ export type Delivery = {
   finished?: string | null;
   /** Time of the first attempt. */
   first_attempt?: string | null;
-  /** Outcome of the last attempt: `delivered`, `http_error` (an answer that is not 2xx), `timed_out`, `unreachable`, `blocked`, `plugin_failed`, `dropped`, `postponed`, `crashed` or `shadowed`. */
-  last_outcome?: string | null;
+  /** Outcome of the last attempt. */
+  last_outcome?: AttemptOutcome | null;
   /** The status that the last attempt was answered. */
   last_status?: number | null;
   /** The class of what the last attempt came to; null where it says nothing of the endpoint or of a plugin. */
@@ -454,7 +562,7 @@ export type DeliveryDetail = {
   /** The event's type. */
   type: string;
   /** Origin of the delivery. */
-  trigger: TriggerView;
+  trigger: DeliveryTrigger;
   /** Status of the delivery. */
   status: DeliveryStatus;
   /** Due time of a pending delivery. While an attempt is in progress: the time until which it may take. */
@@ -463,8 +571,8 @@ export type DeliveryDetail = {
   finished?: string | null;
   /** Time of the first attempt. */
   first_attempt?: string | null;
-  /** Outcome of the last attempt: `delivered`, `http_error` (an answer that is not 2xx), `timed_out`, `unreachable`, `blocked`, `plugin_failed`, `dropped`, `postponed`, `crashed` or `shadowed`. */
-  last_outcome?: string | null;
+  /** Outcome of the last attempt. */
+  last_outcome?: AttemptOutcome | null;
   /** The status that the last attempt was answered. */
   last_status?: number | null;
   /** The class of what the last attempt came to; null where it says nothing of the endpoint or of a plugin. */
@@ -487,15 +595,24 @@ export type DeliveryList = {
   partial: boolean;
 };
 
+/** Method of a delivery. */
+export type DeliveryMethod = "POST";
+
 /** Status of a delivery. */
 export type DeliveryStatus = "pending" | "delivered" | "dead" | "cancelled" | "shadowed";
+
+/** Cause of a delivery. */
+export type DeliveryTrigger = "published" | "replay" | "test";
+
+/** Reason for the disabling of a subscription. `gone`: the endpoint answered 410. */
+export type DisableReason = "asked" | "gone" | "failing";
 
 /** Time and reason of the disabling of a subscription. */
 export type Disabled = {
   /** Time at which it was disabled. */
   since: string;
-  /** Reason: `asked`, `gone` or `failing`. `gone`: the endpoint answered 410. `failing`: too many of its attempts failed. */
-  reason: string;
+  /** Reason. `failing`: too many of its attempts failed. */
+  reason: DisableReason;
 };
 
 /** Backup that has ended. */
@@ -514,10 +631,10 @@ export type EndedBackup = {
 export type EndpointPause = {
   /** Time of the next attempt. */
   until: string;
-  /** Reason: `failing` (its last attempts failed) or `asked` (429 or 503 with `Retry-After`). */
-  reason: string;
-  /** Scope: `process`, the gateway process that answers; others detect failures independently. */
-  scope: string;
+  /** Reason. `failing`: its last attempts failed. */
+  reason: PauseReason;
+  /** Scope: other gateways detect failures independently. */
+  scope: ProcessScope;
 };
 
 /** Event with its status, the steps of its chain and its deliveries. */
@@ -528,10 +645,10 @@ export type Event = {
   type: string;
   /** Time at which the event happened. */
   created: string;
-  /** Payload after the tenant's chain. */
+  /** Payload after the tenant's chain; `null` for a session without the capability `payloads`. */
   data: unknown;
-  /** Status: `published`, `filtered` (dropped by a plugin) or `test`. */
-  status: string;
+  /** Status of the event. */
+  status: StoredEventStatus;
   /** Reason for which a plugin dropped the event. */
   reason?: string | null;
   /** Metadata of the producer. */
@@ -587,13 +704,13 @@ export type EventType = {
   /** Description: the occasion on which an event of this type is sent. */
   description?: string | null;
   /** JSON Schema of the event data. */
-  schema?: Record<string, unknown> | null;
+  schema?: JsonSchema | null;
   /** Set when data that does not fit the schema is refused. */
   validate: boolean;
   /** Fields removed from events of the type before they are stored. The removal does not depend on the chain. Left out if there are none. Read-only. */
   removed?: RemovedFields | null;
-  /** Origin: `tenant` or `profile`. A type of the tenant is created over the API or declared in the configuration; the profile's types are documented by the tenant's profile. */
-  source: string;
+  /** Origin. A type of the tenant is created over the API or declared in the configuration; the profile's types are documented by the tenant's profile. */
+  source: EventTypeSource;
 };
 
 /** Page of a list. */
@@ -604,36 +721,11 @@ export type EventTypePage = {
   next_cursor?: string | null;
 };
 
+/** Origin of an event type. */
+export type EventTypeSource = "tenant" | "profile";
+
 /** A page of events, in the order that was asked for. */
 export type EventsPage = FeedPage | EventLineList;
-
-/** Parameters of the event list and of the feed. */
-export type EventsQuery = {
-  /** `oldest` is the feed and what holds where it is not given. `newest` is a list of events without their payloads, which takes `until`, `subscription`, `status`, `status_class`, `attempt` and `q` too, and not `wait`. */
-  order?: EventOrder | null;
-  /** Maximum number of events: 1 to 500, default 50. */
-  limit?: number | null;
-  /** The `next_cursor` of the page before, or with `newest` the `previous_cursor` of another one. Where it is not given the feed begins with the oldest event that is kept. */
-  cursor?: string | null;
-  /** In place of the feed's cursor: from the first event that was accepted at this time (RFC 3339) or later. With `newest` it goes with a cursor. */
-  since?: string | null;
-  /** Only events that were accepted before this time (RFC 3339). */
-  until?: string | null;
-  /** Only events of these types: up to 64 patterns such as `invoice.*`, separated by commas. */
-  types?: string | null;
-  /** Seconds to wait for new events if there are none (long polling). */
-  wait?: number | null;
-  /** Only events with a delivery to this subscription. */
-  subscription?: string | null;
-  /** Only events with a delivery in this status. */
-  status?: DeliveryStatus | null;
-  /** Only events with a delivery whose last attempt had an outcome of this class. */
-  status_class?: StatusClass | null;
-  /** Only events with a delivery of at most one attempt, or of more. */
-  attempt?: Tries | null;
-  /** Only this event, that of this delivery, or those that were published with this idempotency key: exactly. */
-  q?: string | null;
-};
 
 /** Path in the event data. */
 export type ExposedPath = {
@@ -641,10 +733,10 @@ export type ExposedPath = {
   pointer: string;
   /** Number of events that have the path. */
   events: number;
-  /** Class of the path; `null` if nothing classifies it. One of `public`, `internal`, `confidential` and `restricted`. */
-  class?: string | null;
-  /** Source of the class: `schema`, `name` or `default`. `name` is that of the path or of a parent, `default` that of the schema. */
-  by?: string | null;
+  /** Class of the path; `null` if nothing classifies it. */
+  class?: FieldClass | null;
+  /** Source of the class. `name` is that of the path or of a parent, `default` that of the schema. */
+  by?: FieldClassBasis | null;
   /** Set when today's rules deliver the path. */
   stays: boolean;
 };
@@ -665,24 +757,6 @@ export type Exposure = {
   cut: boolean;
 };
 
-/** Parameters of an exposure report. */
-export type ExposureQuery = {
-  /** Maximum number of events to examine, 1 to 100; default: 20. */
-  events?: number | null;
-};
-
-/** Attempt that failed. */
-export type FailureView = {
-  /** Time of the failure. */
-  at: string;
-  /** Its outcome: `http_error` (an answer that is not 2xx), `timed_out`, `unreachable` or `blocked`. */
-  outcome: string;
-  /** HTTP status of the response, if there was one. */
-  http_status?: number | null;
-  /** Time of the delivery's next attempt; `null` if there is none. */
-  next_attempt?: string | null;
-};
-
 /** Event as its consumers see it. */
 export type FeedEvent = {
   /** Event id; the `webhook-id` of its deliveries. */
@@ -691,7 +765,7 @@ export type FeedEvent = {
   type: string;
   /** Time at which the event happened. */
   created: string;
-  /** Payload after the tenant's chain. */
+  /** Payload after the tenant's chain; `null` for a session without the capability `payloads`. */
   data: unknown;
 };
 
@@ -705,6 +779,12 @@ export type FeedPage = {
   has_more: boolean;
 };
 
+/** Class of a field. */
+export type FieldClass = "public" | "internal" | "confidential" | "restricted";
+
+/** Source of a field's class. */
+export type FieldClassBasis = "schema" | "name" | "default";
+
 /** Problem of one field. */
 export type FieldError = {
   /** Location in the body: a JSON pointer (RFC 6901). */
@@ -716,12 +796,15 @@ export type FieldError = {
 /** Health of the gateway. */
 export type Health = {
   /** Status, always `ok`. */
-  status: string;
+  status: HealthStatus;
   /** Warnings for the operator. */
   warnings: Array<string>;
   /** Recommendations, shown only to the operator's key. */
-  advice: Array<string>;
+  advice?: Array<string>;
 };
+
+/** Status of a gateway that answers. */
+export type HealthStatus = "ok";
 
 /** Result of an import or of its dry run. */
 export type Import = {
@@ -747,15 +830,11 @@ export type Import = {
   more: number;
 };
 
-/** Parameters of an import. */
-export type ImportQuery = {
-  /** Dry run: changes nothing, and reports the changes. */
-  dry_run?: boolean;
-  /** Treatment of refused rows; default: `all`. `all`: everything is imported, or nothing if a row is refused. `rows`: the rows that are not refused are imported. */
-  mode?: Mode;
-  /** Creates new subscriptions disabled; existing ones keep their status. */
-  disabled?: boolean;
-};
+/** Treatment of a document with a refused row. */
+export type ImportMode = "all" | "rows";
+
+/** JSON Schema: an object, or `true` or `false`. */
+export type JsonSchema = Record<string, unknown> | boolean;
 
 /** API key, without the key itself. */
 export type Key = {
@@ -764,7 +843,7 @@ export type Key = {
   /** First characters of the key. */
   hint: string;
   /** Scopes of the key. */
-  scopes: Array<string>;
+  scopes: Array<KeyScope>;
   /** Creation time. */
   created: string;
   /** Expiry time; `null` if the key does not expire. */
@@ -785,13 +864,8 @@ export type KeyPage = {
   next_cursor?: string | null;
 };
 
-/** Tenant and one of its keys in the path. */
-export type KeyPath = {
-  /** Tenant name. */
-  id: string;
-  /** Key id. */
-  key: string;
-};
+/** Scope of an API key. */
+export type KeyScope = "publish" | "read" | "manage" | "consumer";
 
 /** Failed call. */
 export type LastCallFailure = {
@@ -801,44 +875,20 @@ export type LastCallFailure = {
   kind: string;
 };
 
-/** Query of a list. */
-export type ListQuery = {
-  /** Maximum number of items: 1 to 500, default 50. */
-  limit?: number | null;
-  /** The `next_cursor` or `previous_cursor` of another page. */
-  cursor?: string | null;
-  /** Only from this time on (RFC 3339). */
-  since?: string | null;
-  /** Only from before this time (RFC 3339). */
-  until?: string | null;
-  /** Only of events of these types: up to 64 patterns such as `invoice.*`, separated by commas. */
-  types?: string | null;
-  /** Only to this subscription. */
-  subscription?: string | null;
-  /** Only where the delivery stands like this; of attempts: where it stood like this after it. */
-  status?: DeliveryStatus | null;
-  /** Only where the attempt, or the last one, came to this. */
-  status_class?: StatusClass | null;
-  /** Only first attempts, or only later ones; of deliveries: only those with at most one attempt, or with more. */
-  attempt?: Tries | null;
-  /** Only of this event, this delivery, or the events that were published with this idempotency key: exactly. */
-  q?: string | null;
-  /** Of dead letters only those that were made again, or only those that were not. */
-  replayed?: boolean | null;
+/** Attempt that failed. */
+export type LastFailure = {
+  /** Time of the failure. */
+  at: string;
+  /** Its outcome. */
+  outcome: AttemptOutcome;
+  /** HTTP status of the response, if there was one. */
+  http_status?: number | null;
+  /** Time of the delivery's next attempt; `null` if there is none. */
+  next_attempt?: string | null;
 };
 
 /** Log level. */
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error";
-
-/** Parameters of the plugin log. */
-export type LogQuery = {
-  /** Maximum number of lines: 1 to 500, default 50. */
-  limit?: number | null;
-  /** The `next_cursor` of the previous page; default: the last lines. */
-  cursor?: string | null;
-  /** Minimum level of the lines. */
-  level?: LogLevel | null;
-};
 
 /** Attempt, as recorded in the attempt log. */
 export type LoggedAttempt = {
@@ -853,11 +903,11 @@ export type LoggedAttempt = {
   /** Id of the subscription; `inline`: the endpoint that the event itself names. */
   subscription: string;
   /** Origin of the delivery. */
-  trigger: TriggerView;
+  trigger: DeliveryTrigger;
   /** Number of the attempt, from 1. */
   number: number;
   /** Outcome of the attempt. */
-  outcome: string;
+  outcome: AttemptOutcome;
   /** HTTP status of the response, if there was one. */
   response_status?: number | null;
   /** Class of the outcome; null if it shows nothing about the endpoint or a plugin. */
@@ -898,13 +948,30 @@ export type Missed = {
   recover: string;
 };
 
-/** Treatment of a document with a refused row. */
-export type Mode = "all" | "rows";
-
 /** Result of a promotion or rollback. */
 export type MovedSteps = {
   /** Version changes of the steps concerned. */
   steps: Array<StepMove>;
+};
+
+/** New bulk job. */
+export type NewBulkJob = {
+  /** Action on all that the filter finds. */
+  action: BulkAction;
+  /** Selection of deliveries or subscriptions. */
+  filter: BulkFilter;
+  /** Flag: nothing is changed, only counted. */
+  dry_run?: boolean;
+};
+
+/** Parameters of a link into the dashboard. */
+export type NewDashboardLink = {
+  /** Time after which the session ends, however often it is renewed: up to `24h`, default `1h`. */
+  ttl?: Span | null;
+  /** Path within the dashboard to open first. */
+  next?: string | null;
+  /** Theme of the pages. */
+  theme?: PageTheme;
 };
 
 /** Event in the producer's form. */
@@ -925,12 +992,12 @@ export type NewEvent = {
 
 /** Definition of an event type. */
 export type NewEventType = {
-  /** Entity that the type is about. */
+  /** Entity that the type is about; at most 1024 bytes. */
   entity?: string | null;
-  /** Description: the occasion on which an event of this type is sent. */
+  /** Description: the occasion on which an event of this type is sent; at most 1024 bytes. */
   description?: string | null;
   /** JSON Schema of the event data, draft 2020-12. */
-  schema?: Record<string, unknown> | null;
+  schema?: JsonSchema | null;
   /** Refuses data that does not fit the schema. */
   validate?: boolean;
 };
@@ -940,14 +1007,34 @@ export type NewEvents = NewEvent | Array<NewEvent>;
 
 /** Parameters of a new API key. */
 export type NewKey = {
-  /** Scopes: one or more of `publish`, `read`, `manage` and `consumer`; default: `auth.key_scopes`. */
-  scopes?: Array<string> | null;
+  /** Scopes, one or more; default: `auth.key_scopes`. */
+  scopes?: Array<KeyScope> | null;
   /** Expiry time (RFC 3339); default: the key does not expire. */
   expires?: string | null;
   /** Subscription that the key is limited to, with its deliveries. The only scope of such a key is `consumer`. */
   subscription?: string | null;
   /** SHA-256 of an existing key, 64 hexadecimal digits; if left out, a key is generated. */
   digest?: string | null;
+};
+
+/** Parameters of a link into the portal. */
+export type NewPortalLink = {
+  /** Permitted actions; default: `view`. */
+  capabilities?: Array<Capability> | null;
+  /** Time after which the session ends, however often it is renewed: up to `24h`, default `1h`. */
+  ttl?: Span | null;
+  /** Label, 1 to 64 characters, by which the session can be ended. */
+  session?: string | null;
+  /** Patterns of the event types that the session sees, 1 to 64; default: all. */
+  types?: Array<string> | null;
+  /** Limits the session to what a consumer's key reaches: consumers' subscriptions. */
+  consumer?: boolean;
+  /** Limits the session to one subscription and its deliveries. */
+  subscription?: string | null;
+  /** Path within the portal to open first, such as `/deliveries?status=dead`. */
+  next?: string | null;
+  /** Theme of the pages. */
+  theme?: PageTheme;
 };
 
 /** Parameters of a new subscription. */
@@ -994,66 +1081,24 @@ export type NewTenant = {
   keep_metadata?: boolean | null;
 };
 
+/** New bulk job of a tenant. */
+export type NewTenantBulkJob = {
+  /** Action on all that the filter finds. */
+  action: BulkAction;
+  /** Selection of deliveries or subscriptions of a tenant. */
+  filter: TenantBulkFilter;
+  /** Flag: nothing is changed, only counted. */
+  dry_run?: boolean;
+};
+
 /** Effect of a step failure. */
 export type OnFailure = "fail" | "skip";
 
-/** Single id in the path. */
-export type OneId = {
-  /** Id of the resource. */
-  id: string;
-};
+/** Theme of the pages. */
+export type PageTheme = "auto" | "light" | "dark";
 
-/** Plugin and one of its versions in the path. */
-export type OneVersion = {
-  /** The plugin's name. */
-  id: string;
-  /** Version that the component declares, or its digest. */
-  version: string;
-};
-
-/** Query of a list of all tenants. */
-export type OperatorQuery = {
-  /** Only this tenant's. */
-  tenant?: string | null;
-  /** Maximum number of items: 1 to 500, default 50. */
-  limit?: number | null;
-  /** The `next_cursor` of the page before. */
-  cursor?: string | null;
-  /** Only from this time on (RFC 3339). */
-  since?: string | null;
-  /** Only from before this time (RFC 3339). */
-  until?: string | null;
-  /** Only of events of these types: up to 64 patterns such as `invoice.*`, separated by commas. */
-  types?: string | null;
-  /** Only to this subscription. */
-  subscription?: string | null;
-  /** Only where the delivery stands like this; of attempts: where it stood like this after it. */
-  status?: DeliveryStatus | null;
-  /** Only where the attempt, or the last one, came to this. */
-  status_class?: StatusClass | null;
-  /** Only first attempts, or only later ones; of deliveries: only those with at most one attempt, or with more. */
-  attempt?: Tries | null;
-  /** Only of this event, this delivery, or the events that were published with this idempotency key: exactly. */
-  q?: string | null;
-};
-
-/** Parameters of a subscription's delivery list. */
-export type OwnDeliveryQuery = {
-  /** Maximum number of deliveries: 1 to 500, default 50. */
-  limit?: number | null;
-  /** The `next_cursor` of the previous page. */
-  cursor?: string | null;
-  /** Only deliveries with this status. */
-  status?: DeliveryStatus | null;
-};
-
-/** Pagination parameters. */
-export type PageQuery = {
-  /** Maximum number of items: 1 to 500, default 50. */
-  limit?: number | null;
-  /** The `next_cursor` of the previous page. */
-  cursor?: string | null;
-};
+/** Reason for a pause. `asked`: 429 or 503 with `Retry-After`. */
+export type PauseReason = "failing" | "asked";
 
 /** Payload mode: the part of an event that is sent. */
 export type PayloadMode = "full" | "thin";
@@ -1114,8 +1159,8 @@ export type PluginPage = {
 export type PluginStats = {
   /** Plugin name. */
   plugin: string;
-  /** Scope of the counts. `process`: the calls in the gateway process that answers. */
-  scope: string;
+  /** Scope of the counts. */
+  scope: ProcessScope;
   /** Versions of the plugin, the one that entered a chain last first. */
   versions: Array<PluginVersionStats>;
 };
@@ -1210,9 +1255,9 @@ export type Problem = {
   fix: string;
   /** Safety of repeating the request. */
   retry: Retry;
-  /** The fields that are wrong. */
+  /** The fields that are wrong, at least one; left out where the problem is no field's. */
   errors?: Array<FieldError>;
-  /** The rows of an imported document that are refused. */
+  /** The rows of an imported document that are refused, at least one; left out of other problems. */
   rows?: Array<RefusedRow>;
   /** Message of the plugin that rejected the event or failed. */
   plugin?: PluginWords | null;
@@ -1223,6 +1268,9 @@ export type Problem = {
   /** Cursor to continue a list from, where the requested position does not exist any more. */
   next_cursor?: string | null;
 };
+
+/** Scope of counts or of a state: the gateway process that answers. */
+export type ProcessScope = "process";
 
 /** Usage of a tenant's quotas, by name. */
 export type QuotaUsage = {
@@ -1254,6 +1302,9 @@ export type Quotas = {
   kept_answers?: CountLimit | null;
 };
 
+/** Period of a rate. */
+export type RatePeriod = "1s" | "1m";
+
 /** Rate used, and its limit. */
 export type RateUsage = {
   /** Part of `burst` that is used in this gateway now; `null` if there is no limit. `limit` of it is refilled in every period. Without a limit, nothing is counted. */
@@ -1263,7 +1314,7 @@ export type RateUsage = {
   /** Number allowed at once after a pause. */
   burst?: number | null;
   /** Period of the rate. */
-  period: string;
+  period: RatePeriod;
 };
 
 /** Selection of the deliveries to recover. */
@@ -1342,7 +1393,7 @@ export type Retry = "safe" | "same_key" | "no";
 
 /** Retry policy of failed deliveries. Either `schedule`, or `base`, `max` and `attempts` */
 export type RetryPolicy = {
-  /** Delays between the attempts. */
+  /** Delays between the attempts, each up to 7 days. */
   schedule?: Array<Span> | null;
   /** Maximum of the first delay. */
   base?: Span | null;
@@ -1351,6 +1402,12 @@ export type RetryPolicy = {
   /** Total number of attempts, the first included. */
   attempts?: number | null;
 };
+
+/** Change of a row. */
+export type RowChange = "created" | "changed";
+
+/** Kind of a row of an imported document. */
+export type RowKind = "tenant" | "event_type" | "subscription" | "key";
 
 /** Backup in progress. */
 export type RunningBackup = {
@@ -1439,24 +1496,55 @@ export type SeriesPage = {
   series: Array<Series>;
 };
 
-/** Parameters of a time series query. */
-export type SeriesQuery = {
-  /** Measures, separated by commas: `accepted` (events), `attempts`, `delivered`, `failed`, `dead`, and `p50` and `p95`, percentiles of successes' duration in milliseconds, rounded up. */
-  measure: string;
-  /** Grouping: one series per value; default: one series of all. */
-  by?: SeriesBy | null;
-  /** Length of a step. */
-  step: SeriesStep;
-  /** Start time (RFC 3339), rounded down to a step; default: 60 steps back. */
-  since?: string | null;
-  /** End time (RFC 3339), exclusive of the step that begins with it; default: now. */
-  until?: string | null;
-  /** Only attempts to these subscriptions, separated by commas; at most 100. */
-  subscription?: string | null;
-};
-
 /** Length of a step. */
 export type SeriesStep = "1m" | "1h";
+
+/** Rights of a caller. */
+export type Session = {
+  /** Kind of the session. */
+  kind: SessionKind;
+  /** The tenant; `null` for the operator. */
+  tenant?: string | null;
+  /** Permitted actions. */
+  capabilities: Array<Capability>;
+  /** Event types that the caller sees; `null`: all. */
+  types?: Array<string> | null;
+  /** Set when only consumers' subscriptions are within reach. */
+  consumer: boolean;
+  /** Only subscription within reach; `null` if there are more. */
+  subscription?: string | null;
+  /** Path to open first. */
+  next?: string | null;
+  /** Theme of the pages. */
+  theme: PageTheme;
+  /** Time at which the session ends unless it is renewed; `null` for a key. */
+  expires?: string | null;
+  /** Time at which the session ends, however often it is renewed; `null` for a key. */
+  renewable_until?: string | null;
+  /** URL at which to get a new link; `null` if there is none. */
+  refresh_url?: string | null;
+};
+
+/** Kind of a session. */
+export type SessionKind = "dashboard" | "portal";
+
+/** Code of a link. */
+export type SignIn = {
+  /** The code. */
+  code: string;
+};
+
+/** Link that was made. */
+export type SignInLink = {
+  /** URL, with the code in its fragment. It works once. */
+  url: string;
+  /** Time at which the code expires. */
+  code_expires: string;
+  /** Time at which the session ends, however often it is renewed. */
+  expires: string;
+  /** Label of the session. */
+  session?: string | null;
+};
 
 /** Signature algorithm. */
 export type SignatureKind = "hmac" | "ed25519";
@@ -1479,6 +1567,34 @@ export type SizeLimit = string;
 
 /** A length of time with its unit: ms, s, m, h, d. */
 export type Span = string;
+
+/** Session that was begun. */
+export type StartedSession = {
+  /** Token, to be sent as `Authorization: Bearer TOKEN`. It is not shown again. */
+  token: string;
+  /** Kind of the session. */
+  kind: SessionKind;
+  /** The tenant; `null` for the operator. */
+  tenant?: string | null;
+  /** Permitted actions. */
+  capabilities: Array<Capability>;
+  /** Event types that the caller sees; `null`: all. */
+  types?: Array<string> | null;
+  /** Set when only consumers' subscriptions are within reach. */
+  consumer: boolean;
+  /** Only subscription within reach; `null` if there are more. */
+  subscription?: string | null;
+  /** Path to open first. */
+  next?: string | null;
+  /** Theme of the pages. */
+  theme: PageTheme;
+  /** Time at which the session ends unless it is renewed; `null` for a key. */
+  expires?: string | null;
+  /** Time at which the session ends, however often it is renewed; `null` for a key. */
+  renewable_until?: string | null;
+  /** URL at which to get a new link; `null` if there is none. */
+  refresh_url?: string | null;
+};
 
 /** Class of an attempt's outcome. */
 export type StatusClass = "2xx" | "3xx" | "4xx" | "5xx" | "network" | "plugin";
@@ -1551,8 +1667,8 @@ export type StepReport = {
   release: string;
   /** Set when the step's canary was called. */
   canary: boolean;
-  /** Result: `passed`, `dropped`, `skipped` or `failed`. `skipped`: the step failed, and the chain went on without it. `failed`: a canary failed, and the event was given to the version that the step runs. */
-  result: string;
+  /** Result. `failed`: a canary failed, and the event was given to the version that the step runs. */
+  result: StepResult;
   /** Kind of the failure, if the step failed. One of `trap`, `panic`, `timeout`, `memory`, `operations`, `output`, `verdict`, `refused`, `missing`, `breaker` and `internal`. Details are in the plugin's log. */
   failure?: string | null;
   /** Duration of the call in microseconds. */
@@ -1560,6 +1676,9 @@ export type StepReport = {
   /** Places that the step changed or removed; at most 64, and 4 KiB in all. JSON pointers with `*` for every key that the plugin did not spell itself, or may have read in the event. `…` at the end marks that there are more. */
   changed: Array<string>;
 };
+
+/** Result of a step. `skipped`: it failed, and the chain went on without it. `failed`: a canary failed. */
+export type StepResult = "passed" | "dropped" | "skipped" | "failed";
 
 /** Resources that a step used. */
 export type StepUsage = {
@@ -1577,6 +1696,9 @@ export type StepUsage = {
   log_bytes: CallUsage;
 };
 
+/** Verdict of a step or a chain. */
+export type StepVerdict = "pass" | "drop" | "reject" | "delay" | "failed";
+
 /** Time and reason of the stop of a canary. */
 export type StoppedCanary = {
   /** Time of the stop. */
@@ -1584,6 +1706,9 @@ export type StoppedCanary = {
   /** Reason for the stop. */
   reason: string;
 };
+
+/** Status of an event. `filtered`: a plugin dropped it. */
+export type StoredEventStatus = "published" | "filtered" | "test";
 
 /** Subscription. */
 export type Subscription = {
@@ -1595,8 +1720,8 @@ export type Subscription = {
   events: Array<string>;
   /** Filter: further conditions on an event's type and data. */
   filter?: Record<string, unknown> | null;
-  /** Status: `active` or `disabled`. */
-  status: string;
+  /** Status of the subscription. */
+  status: SubscriptionStatus;
   /** Time and reason, if the subscription is disabled. */
   disabled?: Disabled | null;
   /** Pause of the endpoint, with reason and end, while the subscription is active. */
@@ -1661,20 +1786,20 @@ export type SubscriptionPatch = {
 export type SubscriptionStats = {
   /** Subscription id. */
   subscription: string;
-  /** Status: `active` or `disabled`. */
-  status: string;
+  /** Status of the subscription. */
+  status: SubscriptionStatus;
   /** Length of the window over which attempts are counted. */
   window: Span;
   /** Start of the counts: that of the window, or the last activation if it was later. Attempts before it are in `buckets` only. */
   since: string;
   /** Attempts since then. */
-  totals: CountsView;
+  totals: AttemptCounts;
   /** Attempts by time, the oldest bucket first. Buckets without attempts are left out. */
-  buckets: Array<BucketView>;
+  buckets: Array<AttemptBucket>;
   /** Time of the last successful delivery. */
   last_success?: string | null;
   /** Last failure. */
-  last_failure?: FailureView | null;
+  last_failure?: LastFailure | null;
   /** Time of the last warning to the owner that the subscription keeps failing. */
   warned?: string | null;
   /** Policy that disables the subscription when it keeps failing; `null` if there is none. */
@@ -1686,27 +1811,9 @@ export type SubscriptionStatus = "active" | "disabled";
 
 /** An event about the gateway itself, as the profile `standard` sends it. */
 export type SystemEvent = {
-  type: "hookgate.subscription.failing" | "hookgate.subscription.disabled" | "hookgate.delivery.dead" | "hookgate.plugin.failing" | "hookgate.plugin.left_alone" | "hookgate.canary.stopped";
+  type: "hookgate.subscription.failing" | "hookgate.subscription.disabled" | "hookgate.delivery.dead" | "hookgate.plugin.failing" | "hookgate.plugin.circuit_opened" | "hookgate.canary.stopped";
   timestamp: string;
   data: Record<string, unknown>;
-};
-
-/** Query of a tail. */
-export type TailQuery = {
-  /** Only these events, separated by commas: `accepted`, `attempted`, `dead`. */
-  events?: string | null;
-  /** Only of events of these types: up to 64 patterns such as `invoice.*`, separated by commas. */
-  types?: string | null;
-  /** Only to this subscription. */
-  subscription?: string | null;
-  /** Only attempts after which the delivery stands like this. */
-  status?: DeliveryStatus | null;
-  /** Only attempts that came to this. */
-  status_class?: StatusClass | null;
-  /** Only first attempts, or only later ones. */
-  attempt?: Tries | null;
-  /** In place of the header `Last-Event-ID`: the `id` of the last line that was read. */
-  last_event_id?: string | null;
 };
 
 /** Tenant. */
@@ -1725,6 +1832,68 @@ export type Tenant = {
   quotas: Quotas;
 };
 
+/** Filter of a bulk job, and its tenant. */
+export type TenantBulkFilter = {
+  /** Name of the tenant. */
+  tenant: string;
+  /** Only from this time on (RFC 3339). */
+  since?: string | null;
+  /** Only from before this time (RFC 3339). */
+  until?: string | null;
+  /** Only of events of these types: patterns such as `invoice.*`. */
+  types?: Array<string> | null;
+  /** Only to this subscription; `inline`: to endpoints that events name themselves. */
+  subscription?: string | null;
+  /** Only deliveries in this status. */
+  status?: DeliveryStatus | null;
+  /** Only deliveries whose last attempt came to this. */
+  status_class?: StatusClass | null;
+  /** Only deliveries with at most one attempt, or with more. */
+  attempt?: Tries | null;
+  /** Only deliveries in whose place another one was made, or only those without. */
+  replayed?: boolean | null;
+};
+
+/** Something of a tenant. */
+export type TenantOfBulkJob = {
+  /** The tenant's name. */
+  tenant: string;
+  /** Id of the job. */
+  id: string;
+  /** Action on all that the filter finds. */
+  action: BulkAction;
+  /** Selection of deliveries or subscriptions. */
+  filter: BulkFilter;
+  /** State of the job. */
+  state: BulkJobState;
+  /** Caller that started it: the id of an API key, `operator`, or `portal`. */
+  by: string;
+  /** Time of the start. */
+  created: string;
+  /** Time of the last change of this record. */
+  updated: string;
+  /** Time of the end. */
+  finished?: string | null;
+  /** Number of events, dead letters or subscriptions looked at. */
+  looked_at: number;
+  /** Number of deliveries or subscriptions that the filter found. */
+  matched: number;
+  /** Number of them that were changed. */
+  changed: number;
+  /** Number of them that were left as they were: not in a state for the action, or changed meanwhile. */
+  skipped: number;
+  /** Reason for which it failed, or for which a running job waits. */
+  error?: BulkJobError | null;
+};
+
+/** Page of a list. */
+export type TenantOfBulkJobPage = {
+  /** Items of the page. */
+  data: Array<TenantOfBulkJob>;
+  /** Cursor of the next page; `null` on the last one. */
+  next_cursor?: string | null;
+};
+
 /** Something of a tenant. */
 export type TenantOfDelivery = {
   /** The tenant's name. */
@@ -1738,7 +1907,7 @@ export type TenantOfDelivery = {
   /** The event's type. */
   type: string;
   /** Origin of the delivery. */
-  trigger: TriggerView;
+  trigger: DeliveryTrigger;
   /** Status of the delivery. */
   status: DeliveryStatus;
   /** Due time of a pending delivery. While an attempt is in progress: the time until which it may take. */
@@ -1747,8 +1916,8 @@ export type TenantOfDelivery = {
   finished?: string | null;
   /** Time of the first attempt. */
   first_attempt?: string | null;
-  /** Outcome of the last attempt: `delivered`, `http_error` (an answer that is not 2xx), `timed_out`, `unreachable`, `blocked`, `plugin_failed`, `dropped`, `postponed`, `crashed` or `shadowed`. */
-  last_outcome?: string | null;
+  /** Outcome of the last attempt. */
+  last_outcome?: AttemptOutcome | null;
   /** The status that the last attempt was answered. */
   last_status?: number | null;
   /** The class of what the last attempt came to; null where it says nothing of the endpoint or of a plugin. */
@@ -1816,11 +1985,11 @@ export type TenantOfLoggedAttempt = {
   /** Id of the subscription; `inline`: the endpoint that the event itself names. */
   subscription: string;
   /** Origin of the delivery. */
-  trigger: TriggerView;
+  trigger: DeliveryTrigger;
   /** Number of the attempt, from 1. */
   number: number;
   /** Outcome of the attempt. */
-  outcome: string;
+  outcome: AttemptOutcome;
   /** HTTP status of the response, if there was one. */
   response_status?: number | null;
   /** Class of the outcome; null if it shows nothing about the endpoint or a plugin. */
@@ -1885,8 +2054,8 @@ export type TestedSubscription = {
 
 /** Result of a dry run. Nothing was stored or sent. */
 export type Tried = {
-  /** Verdict: `pass`, `drop`, `reject`, `delay` or `failed`. */
-  verdict: string;
+  /** Verdict of the step or the chain. */
+  verdict: StepVerdict;
   /** Code of a rejection, or kind of a failure. The kinds are `trap`, `panic`, `timeout`, `memory`, `operations`, `output` and `refused`. */
   code?: string | null;
   /** Reason: the plugin's text, the panic's text, or the limit and its value. */
@@ -1935,8 +2104,8 @@ export type TriedStep = {
   version: string;
   /** SHA-256 of the component. */
   digest: string;
-  /** Verdict: `pass`, `drop`, `reject`, `delay` or `failed`. */
-  verdict: string;
+  /** Verdict of the step or the chain. */
+  verdict: StepVerdict;
   /** Code of a rejection, or kind of a failure. The kinds are `trap`, `panic`, `timeout`, `memory`, `operations`, `output` and `refused`. */
   code?: string | null;
   /** Reason: the plugin's text, the panic's text, or the limit and its value. */
@@ -1959,9 +2128,6 @@ export type TriedStep = {
 
 /** Number of attempts. */
 export type Tries = "first" | "retry";
-
-/** Cause of a delivery. */
-export type TriggerView = "published" | "replay" | "test";
 
 /** Parameters of a chain's dry run. */
 export type TryChain = {
@@ -2000,7 +2166,7 @@ export type UnsentHeader = {
 /** Request as it would have been sent. */
 export type UnsentRequest = {
   /** HTTP method. */
-  method: string;
+  method: DeliveryMethod;
   /** URL. `?…` at its end stands for a query, which can be a secret and is not stored. */
   url: string;
   /** Headers, including those of the signature. */
@@ -2011,12 +2177,6 @@ export type UnsentRequest = {
   body_sha256: string;
   /** Length of the body in bytes. */
   body_bytes: number;
-};
-
-/** Parameters of an upload. */
-export type UploadQuery = {
-  /** Plugin name in chains: 1 to 64 of `a-z 0-9 -`. Default: the name that the component declares. */
-  name?: string | null;
 };
 
 /** Result of an upload. */

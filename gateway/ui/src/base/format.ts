@@ -34,6 +34,9 @@ export function exact(at: number): string {
 
 export const count = (value: number): string => number.format(value);
 
+/** Sum of the values of a series, whose gaps count nothing. */
+export const total = (values: (number | null)[]): number => values.reduce<number>((sum, value) => sum + (value ?? 0), 0);
+
 export function bytes(value: number): string {
   if (value < 1024) return `${value} B`;
   const units = ['KiB', 'MiB', 'GiB', 'TiB'];

@@ -54,7 +54,8 @@ export function startRouter(): void {
   });
 }
 
-const isWithin = (path: string): boolean => path === `/${area}` || path.startsWith(`/${area}/`);
+/** Set for a path of the area's pages. */
+export const isWithin = (path: string): boolean => path === `/${area}` || path.startsWith(`/${area}/`);
 
 /** The address's parameters, and a way to change some: null removes one. Filters replace the entry, paging adds one. */
 export function useQuery(): {

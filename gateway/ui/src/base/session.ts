@@ -1,9 +1,10 @@
 // The session: sign-in by link or key, renewal, sign-out. The token is in sessionStorage, and in no address.
 import { signal } from '@preact/signals';
-import { type ApiError, api, authorize, toApiError } from '../api/client';
+import { ApiError, api, authorize, toApiError } from '../api/client';
 import { forgetAnswers } from '../api/resource';
+import { toastError } from '../parts/toast';
 import { tellParent } from './embed';
-import { area, navigate, url } from './router';
+import { area, isWithin, navigate, url } from './router';
 import { setTheme, type Theme } from './theme';
 
 export type Capability = 'view' | 'payloads' | 'secrets.view' | 'secrets.rotate' | 'endpoints.write' | 'retry' | 'test' | 'chain.write';
@@ -73,24 +74,44 @@ export async function startSession(): Promise<void> {
     const next = takeCode();
     if (next) void exchange(next);
   });
-  if (firstCode) return exchange(firstCode);
   const stored = read();
+  if (firstCode) return exchange(firstCode, stored);
   if (!stored) return signedOut({});
   signIn(stored);
 }
 
-async function exchange(secret: string): Promise<void> {
-  forget();
+/** Exchanges a code for a session. Where that fails, the session that the tab has (`before`) goes on. */
+async function exchange(secret: string, before = session()): Promise<void> {
   try {
-    const view = await api<Session>('POST', '/v1/session', { body: { code: secret } });
+    const view = await api<Session>('POST', '/v1/session', { body: { code: secret }, anonymous: true });
+    if (view.kind !== area) {
+      // What it permits belongs to other pages, and nobody else has its token.
+      await api('DELETE', '/v1/session', { headers: { authorization: `Bearer ${view.token}` } }).catch(() => null);
+      throw new ApiError(otherArea(view.kind), null);
+    }
+    forget();
     const asked = new URLSearchParams(location.search).has('theme');
     if (!asked && view.theme && view.theme !== 'auto') setTheme(view.theme);
     signIn(view);
-    if (view.next?.startsWith('/')) navigate(url(view.next), { replace: true });
+    const next = view.next ? new URL(url(view.next), location.origin) : null;
+    if (next?.origin === location.origin && isWithin(next.pathname)) navigate(next.pathname + next.search, { replace: true });
   } catch (cause) {
-    signedOut({ reason: toApiError(cause) });
+    const reason = toApiError(cause);
+    if (!before) return signedOut({ reason });
+    if (session()?.token !== before.token) signIn(before);
+    toastError(reason);
   }
 }
+
+const otherArea = (kind: Session['kind']) => ({
+  type: 'about:blank',
+  title: kind === 'portal' ? 'This link opens the tenant portal' : 'This link opens the dashboard',
+  status: 401,
+  code: 'other_pages',
+  detail: `It was opened at /${area}, and works once only.`,
+  fix: `Get a new link, and open it as it is, at /${kind}.`,
+  retry: 'no' as const,
+});
 
 /** Shows the sign-in. The page that embeds the portal is told, so that it can give it a new link. */
 function signedOut(why: { reason?: ApiError; refresh?: string | null }): void {

@@ -1,14 +1,16 @@
-// Light, dark or the system's colours. `src/theme.ts` applies the choice before the first paint.
+// Choice of light, dark or the system's colours. `src/theme.ts` applies it, before the first paint and later.
 import { signal } from '@preact/signals';
 
 export type Theme = 'auto' | 'light' | 'dark';
 
-export const theme = signal<Theme>(document.documentElement.dataset['theme'] === 'light' ? 'light' : document.documentElement.dataset['theme'] === 'dark' ? 'dark' : 'auto');
+const root = document.documentElement;
+export const theme = signal<Theme>((root.dataset['chosen'] as Theme | undefined) ?? 'auto');
 
 export function setTheme(next: Theme): void {
   theme.value = next;
-  if (next === 'auto') delete document.documentElement.dataset['theme'];
-  else document.documentElement.dataset['theme'] = next;
+  if (next === 'auto') delete root.dataset['chosen'];
+  else root.dataset['chosen'] = next;
+  dispatchEvent(new Event('hookgate-theme'));
   try {
     sessionStorage.removeItem('hookgate.theme');
     if (next === 'auto') localStorage.removeItem('hookgate.theme');

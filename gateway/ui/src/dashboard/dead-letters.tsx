@@ -8,17 +8,18 @@ import { Icon } from '../parts/icon';
 import { Filters } from '../parts/filters';
 import { Page } from '../parts/page';
 import { Empty, Live } from '../parts/state';
+import { TypeName } from '../parts/status';
 import { type Column, ListTable } from '../parts/table';
 import { Time } from '../parts/time';
 import { toast, toastError } from '../parts/toast';
-import { Answer, deliveryHref } from '../screens/delivery-list';
+import { Answer, Bulk, deliveryHref } from '../screens/delivery-list';
 import { useOperatorFilters } from './filters';
 
 export default function DeadLetters() {
   const { filters, names } = useOperatorFilters('status');
   const list = useList<TenantOfDelivery>('/v1/operator/deliveries', { filters: names, query: { status: 'dead' } });
   const columns: Column<TenantOfDelivery>[] = [
-    { name: 'type', title: 'Event', grow: true, cell: (row) => <span class="strong">{row.type}</span> },
+    { name: 'type', title: 'Event', grow: true, cell: (row) => <TypeName type={row.type} /> },
     { name: 'tenant', title: 'Tenant', hide: 'narrow', cell: (row) => row.tenant },
     { name: 'answer', title: 'Last response', cell: (row) => <Answer row={row} /> },
     { name: 'attempts', title: 'Attempts', number: true, hide: 'narrow', cell: (row) => row.attempts },
@@ -26,7 +27,12 @@ export default function DeadLetters() {
     { name: 'again', title: 'Retry', quiet: true, number: true, cell: (row) => <Retry row={row} reload={list.reload} /> },
   ];
   return (
-    <Page title="Dead letters" about="Deliveries that were given up after their last attempt, over all tenants." actions={<Live on={list.live} error={list.error} />}>
+    <Page title="Dead letters" about="Deliveries that were given up after their last attempt, over all tenants." actions={
+        <>
+          <Live on={list.live} error={list.error} />
+          {list.rows.length > 0 && <Bulk fixed={{ status: 'dead', replayed: false }} />}
+        </>
+      }>
       <Filters filters={filters} />
       <ListTable
         label="Dead letters"

@@ -11,7 +11,7 @@ export function Settings({ endpoint }: { endpoint: Subscription }) {
     <>
       <Facts
         items={[
-          ['Endpoint', <Id key="i" value={endpoint.id} />],
+          ['Endpoint', <Id key="i" whole value={endpoint.id} />],
           ['Events', <code key="e">{endpoint.events.join(', ')}</code>],
           ['Payload', endpoint.payload === 'thin' ? 'thin: ids only' : 'full'],
           ['Mode', endpoint.mode === 'shadow' ? 'shadow: recorded, not sent' : 'send'],

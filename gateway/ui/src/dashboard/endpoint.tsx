@@ -18,12 +18,12 @@ import { ListTable } from '../parts/table';
 import { Tabs } from '../parts/tabs';
 import { Time } from '../parts/time';
 import { deliveryColumns, listFilters } from '../screens/delivery-list';
-import { EndpointState, EndpointUrl } from '../portal/endpoint-parts';
+import { EndpointState, EndpointUrl } from '../screens/endpoint-parts';
+import { Actions } from './endpoint-actions';
+import { Settings } from './endpoint-settings';
 
-const Actions = lazy(() => import('./endpoint-actions').then((part) => part.Actions), null);
-const ChainView = lazy(() => import('../screens/chain').then((part) => part.ChainView));
-const Settings = lazy(() => import('./endpoint-settings').then((part) => part.Settings));
-const Signing = lazy(() => import('../portal/signing').then((part) => part.Signing));
+const ChainView = lazy(() => import('../screens/chains').then((part) => part.ChainView));
+const Signing = lazy(() => import('../screens/shared').then((part) => part.Signing));
 
 export default function EndpointScreen({ params }: ScreenProps) {
   const { id = '', tenant = null } = params;

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { api, type ApiError, path, toApiError } from '../api/client';
 import type { SeriesPage, Subscription, SubscriptionPage, Tenant, TenantPage, Usage } from '../api/schema';
+import { total } from '../base/format';
 
 /** Tenants that are read. Each costs four requests. */
 export const MOST_TENANTS = 16;
@@ -85,5 +86,3 @@ async function add(sum: Overview, tenant: Tenant, span: { since: string; until: 
     sum.endpoints.push({ tenant: tenant.id, endpoint, attempts: total(own?.['attempts'] ?? []), failed: total(failed), values: failed });
   }
 }
-
-export const total = (values: (number | null)[]): number => values.reduce<number>((sum, value) => sum + (value ?? 0), 0);

@@ -2,7 +2,7 @@
 import { useResource } from '../api/resource';
 import type { TenantOfLoggedAttempt } from '../api/schema';
 import type { Page as ListPage } from '../api/list';
-import { count } from '../base/format';
+import { count, total } from '../base/format';
 import { links } from '../base/links';
 import { url } from '../base/router';
 import { Chart } from '../parts/chart';
@@ -13,8 +13,8 @@ import { Badge } from '../parts/status';
 import { type Column, Table } from '../parts/table';
 import { attemptColumns, attemptHref, attemptKey } from '../screens/attempt-list';
 import { address } from '../screens/endpoints';
-import { EndpointState, EndpointUrl } from '../portal/endpoint-parts';
-import { type EndpointHealth, MOST_TENANTS, type Overview, total, useOverview } from './overview-data';
+import { EndpointState, EndpointUrl } from '../screens/endpoint-parts';
+import { type EndpointHealth, MOST_TENANTS, type Overview, useOverview } from './overview-data';
 import { Readiness } from './readiness';
 
 export default function OverviewScreen() {
@@ -47,7 +47,7 @@ function Figures({ data }: { data: Overview }) {
       <dl class="tiles figures">
         <Tile label="Events in, last hour" value={count(accepted)} more={`${rate(accepted)} a minute`} values={data.accepted} />
         <Tile label="Delivered, last hour" value={count(delivered)} more={attempts > 0 ? `${percent(delivered / attempts)} of ${count(attempts)} attempts` : 'no attempts'} values={data.delivered} tone="good" />
-        <Tile label="Failed attempts" value={count(failed)} more={attempts > 0 ? `${percent(failed / attempts)} of the attempts` : 'no attempts'} values={data.failed} tone="bad" href={links.deliveries({ status: 'pending', attempt: 'retry' })} />
+        <Tile label="Failed attempts" value={count(failed)} more={attempts > 0 ? `${percent(failed / attempts)} of the attempts` : 'no attempts'} values={data.failed} tone="bad" href={links.deliveries({ attempt: 'retry' })} />
         <Tile label="Dead letters, last hour" value={count(dead)} more="given up" values={data.dead} tone="bad" href={url('/dead-letters')} />
         <Tile label="Pending now" value={count(data.pending)} more="deliveries that have not ended" href={links.deliveries({ status: 'pending' })} />
         <Tile label="Failing endpoints" value={count(failing.length)} more={`of ${count(data.endpoints.length)}`} />

@@ -19,7 +19,7 @@ export function Readiness() {
       </div>
     ) : null;
   }
-  const { status, warnings, advice } = health.data;
+  const { status, warnings, advice = [] } = health.data;
   const bad = status !== 'ok' || health.error !== undefined;
   const tone = bad ? 'bad' : warnings.length > 0 ? 'warn' : 'good';
   return (

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { api, path } from '../api/client';
 import { useResource } from '../api/resource';
 import type { SeriesPage, Subscription, SubscriptionPage, Tenant, Usage } from '../api/schema';
-import { bytes, count } from '../base/format';
+import { bytes, count, total } from '../base/format';
 import { links } from '../base/links';
 import type { ScreenProps } from '../base/router';
 import { Copy } from '../parts/copy';
@@ -16,15 +16,12 @@ import { type Column, Table } from '../parts/table';
 import { Tabs } from '../parts/tabs';
 import { ExactTime } from '../parts/time';
 import { toastError } from '../parts/toast';
-import { EndpointState, EndpointUrl } from '../portal/endpoint-parts';
-import { total } from './overview-data';
+import { EndpointState, EndpointUrl } from '../screens/endpoint-parts';
+import { History, Keys, Types } from './tenant-tabs';
 
-const Meters = lazy(() => import('../portal/usage').then((part) => part.Meters));
-const ChainView = lazy(() => import('../screens/chain').then((part) => part.ChainView));
-const PluginTable = lazy(() => import('../screens/plugins').then((part) => part.PluginTable));
-const Keys = lazy(() => import('./tenant-tabs').then((part) => part.Keys));
-const Types = lazy(() => import('./tenant-tabs').then((part) => part.Types));
-const History = lazy(() => import('./tenant-tabs').then((part) => part.History));
+const Meters = lazy(() => import('../screens/shared').then((part) => part.Meters));
+const ChainView = lazy(() => import('../screens/chains').then((part) => part.ChainView));
+const PluginTable = lazy(() => import('../screens/chains').then((part) => part.PluginTable));
 
 export default function TenantScreen({ params }: ScreenProps) {
   const { tenant = '' } = params;
@@ -96,7 +93,7 @@ function Endpoints({ tenant }: { tenant: string }) {
       ),
     },
     { name: 'state', title: 'State', cell: ({ endpoint }) => <EndpointState endpoint={endpoint} brief /> },
-    { name: 'events', title: 'Events', hide: 'medium', cell: ({ endpoint }) => <code class="clip">{endpoint.events.join(', ')}</code> },
+    { name: 'events', title: 'Events', hide: 'medium', cell: ({ endpoint }) => <code class="clip" title={endpoint.events.join(', ')}>{endpoint.events.join(', ')}</code> },
     {
       name: 'failed',
       title: 'Failed, last hour',

@@ -4,7 +4,7 @@ import { api } from '../api/client';
 import { useList } from '../api/list';
 import { useResource } from '../api/resource';
 import type { CreatedTenant, SeriesPage, Tenant } from '../api/schema';
-import { count } from '../base/format';
+import { count, total } from '../base/format';
 import { links } from '../base/links';
 import { navigate } from '../base/router';
 import { Copy } from '../parts/copy';
@@ -15,7 +15,6 @@ import { Sparkline } from '../parts/sparkline';
 import { Empty } from '../parts/state';
 import { type Column, ListTable } from '../parts/table';
 import { Time } from '../parts/time';
-import { total } from './overview-data';
 
 /** Rows of a page: each reads its own series. */
 const ROWS = 20;

@@ -7,7 +7,7 @@ const LEAST_HEIGHT = 480;
 const MOST_HEIGHT = 20_000;
 
 class HookgatePortal extends HTMLElement {
-  static readonly observedAttributes = ['src', 'theme'];
+  static readonly observedAttributes = ['src', 'theme', 'hide-navigation'];
   private readonly frame = document.createElement('iframe');
   private asked = -AGAIN_AFTER;
 
@@ -45,6 +45,7 @@ class HookgatePortal extends HTMLElement {
     url.searchParams.set('embed', '1');
     const theme = this.getAttribute('theme');
     if (theme) url.searchParams.set('theme', theme);
+    url.searchParams.set('hide_navigation', this.hasAttribute('hide-navigation') ? '1' : '0');
     this.frame.title = this.getAttribute('label') ?? 'Webhooks';
     this.frame.src = url.href;
   }

@@ -23,9 +23,16 @@ export function Copy({ text, label = 'Copy', words }: { text: string; label?: st
   );
 }
 
-/** An id, shortened in the middle, with a button that copies all of it. `href` makes it a link. */
+/** An id, shortened in the middle, with a button that copies all of it. `href` makes it a link; `whole`: not shortened where there is no pointer to show its title. */
 export function Id({ value, href, whole }: { value: string; href?: string; whole?: boolean }) {
-  const text = whole ? value : shortId(value);
+  const text = whole ? (
+    <>
+      <span class="hide-narrow">{shortId(value)}</span>
+      <span class="only-narrow">{value}</span>
+    </>
+  ) : (
+    shortId(value)
+  );
   return (
     <span class="id">
       {href ? (

@@ -1,4 +1,5 @@
 // Icons: 16 by 16 strokes in the colour of the text. Decoration only: the words stand beside them or in a label.
+import { brand } from '../base/brand';
 
 const PATHS = {
   home: 'M2.5 7.5 8 3l5.5 4.5v6h-4v-4h-3v4h-4z',
@@ -46,7 +47,16 @@ export function Icon({ name }: { name: string }) {
   );
 }
 
+/** The logo: the configured one of each ground, or the gateway's own mark. */
 export function Mark() {
+  if (brand.logo) {
+    return (
+      <>
+        <img class="logo is-light" src={brand.logo} alt="" />
+        <img class="logo is-dark" src={brand.logoDark} alt="" />
+      </>
+    );
+  }
   return (
     <svg class="mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
       <rect width="32" height="32" rx="8" />

@@ -1,6 +1,7 @@
 // Frame of a screen: title, way back, actions. Sets the document's title and moves the focus to a new screen.
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
+import { brand } from '../base/brand';
 import { here } from '../base/router';
 import { Icon } from './icon';
 
@@ -23,7 +24,7 @@ export function Page({ title, heading, crumbs, actions, about, children }: PageP
   const head = useRef<HTMLHeadingElement>(null);
   const { path } = here.value;
   useEffect(() => {
-    document.title = `${title} · hookgate`;
+    document.title = `${title} · ${brand.name}`;
   }, [title]);
   useEffect(() => {
     // Not at the first screen: there the browser's own focus is right.

@@ -1,4 +1,5 @@
 // The chart itself, as inline SVG: lines or bars; the values under the pointer are in the legend. Only `chart.tsx` imports it, when one is shown.
+import '../core';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { exact } from '../base/format';
 import type { ChartProps, ChartSeries } from './chart';

@@ -2,7 +2,8 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { embedded } from '../base/embed';
+import { brand } from '../base/brand';
+import { bare, embedded } from '../base/embed';
 import { area, find, here, type Route, url } from '../base/router';
 import { mayOpen, session, signOut } from '../base/session';
 import { setTheme, type Theme, theme } from '../base/theme';
@@ -26,7 +27,7 @@ export function Shell({ routes, children }: { routes: Route[]; children: Compone
   if (embedded) {
     return (
       <div class="shell is-embedded">
-        <Navigation routes={routes} />
+        {!bare && <Navigation routes={routes} />}
         <main id="main" tabIndex={-1}>
           {children}
         </main>
@@ -68,7 +69,7 @@ function Brand() {
     <a class="brand" href={url('/')}>
       <Mark />
       <span>
-        hookgate
+        {brand.name}
         {area === 'portal' && tenant && <small>{tenant}</small>}
       </span>
     </a>

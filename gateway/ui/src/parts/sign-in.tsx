@@ -1,6 +1,7 @@
 // Sign-in: by the operator's key in the dashboard; the portal is opened by a link, or a tenant's key.
 import { useEffect, useState } from 'preact/hooks';
 import type { ApiError } from '../api/client';
+import { brand } from '../base/brand';
 import { area } from '../base/router';
 import { signInWithKey } from '../base/session';
 import { TextField, useSubmit } from './form';
@@ -11,14 +12,14 @@ export function SignIn({ reason, refresh }: { reason?: ApiError | undefined; ref
   const [key, setKey] = useState('');
   const { busy, error, submit } = useSubmit(() => signInWithKey(key.trim()));
   useEffect(() => {
-    document.title = 'Sign in · hookgate';
+    document.title = `Sign in · ${brand.name}`;
   }, []);
   const shown = error ?? reason;
   return (
     <main class="sign-in">
       <div class="sign-in-box">
         <Mark />
-        <h1>{area === 'dashboard' ? 'Operator dashboard' : 'Webhooks'}</h1>
+        <h1>{area === 'dashboard' ? 'Operator dashboard' : brand.themed ? brand.name : 'Webhooks'}</h1>
         {area === 'portal' && <p class="muted">Open this page by the link in your application. A link works once, for a minute.</p>}
         {shown && <ErrorBox error={shown} />}
         {refresh && (

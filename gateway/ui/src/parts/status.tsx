@@ -19,6 +19,7 @@ const TONES: Record<string, Tone> = {
   published: 'good',
   accepted: 'good',
   closed: 'good',
+  done: 'good',
   pending: 'info',
   running: 'info',
   postponed: 'info',
@@ -41,6 +42,20 @@ const TONES: Record<string, Tone> = {
   crashed: 'bad',
   open: 'bad',
 };
+
+/** An event type, which is cut into lines behind its dots. */
+export function TypeName({ type }: { type: string }) {
+  return (
+    <span class="strong">
+      {type.split(/(?<=[._])/).map((part) => (
+        <>
+          {part}
+          <wbr />
+        </>
+      ))}
+    </span>
+  );
+}
 
 /** Status or outcome in the gateway's words. */
 export function Status({ value }: { value: string }) {

@@ -43,12 +43,13 @@ const OVERSCAN = 20;
 export function Table<T>(props: TableProps<T>) {
   const { label, columns, rows, loading, error, retry, empty } = props;
   const body = useRef<HTMLTableSectionElement>(null);
-  const { from, to } = useWindow(body, rows.length);
+  const windowed = rows.length > WINDOWED_FROM;
+  const { from, to } = useWindow(body, rows.length, windowed);
   if (error && rows.length === 0) return <ErrorBox error={error} retry={retry} />;
   if (!loading && rows.length === 0) return <>{empty ?? <Empty title="Nothing here" />}</>;
   return (
     <div class="table-box">
-      <table class={`table ${props.href ? 'has-links' : ''}`} aria-label={label} aria-busy={loading === true} aria-rowcount={rows.length + 1}>
+      <table class={`table ${props.href ? 'has-links' : ''} ${windowed ? 'is-windowed' : ''}`} aria-label={label} aria-busy={loading === true} aria-rowcount={rows.length + 1}>
         <thead>
           <tr aria-rowindex={1}>
             {columns.map((column) => (
@@ -162,9 +163,8 @@ function Spacer({ rows, width }: { rows: number; width: number }) {
 }
 
 /** The rows to render: all of a short table, those near the viewport of a long one. */
-function useWindow(body: { current: HTMLElement | null }, total: number): { from: number; to: number } {
+function useWindow(body: { current: HTMLElement | null }, total: number, windowed: boolean): { from: number; to: number } {
   const [first, setFirst] = useState(0);
-  const windowed = total > WINDOWED_FROM;
   useEffect(() => {
     if (!windowed) return;
     let frame = 0;

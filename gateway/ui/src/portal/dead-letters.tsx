@@ -14,8 +14,8 @@ import { Status } from '../parts/status';
 import { type Column, ListTable } from '../parts/table';
 import { Time } from '../parts/time';
 import { toast, toastError } from '../parts/toast';
-import { deliveryColumns, deliveryHref, listFilters } from '../screens/delivery-list';
-import { hostOf } from './endpoint-parts';
+import { Bulk, deliveryColumns, deliveryHref, listFilters } from '../screens/delivery-list';
+import { hostOf } from '../screens/endpoint-parts';
 
 const filters: Filter[] = [
   ...listFilters.filter(({ name }) => name !== 'status' && name !== 'attempt'),
@@ -40,7 +40,12 @@ export default function DeadLetters() {
     { name: 'retry', title: 'Retry', quiet: true, number: true, cell: (row) => (row.replayed_as ? <Status value="sent again" /> : can('retry') && <Retry id={row.id} done={list.reload} />) },
   ];
   return (
-    <Page title="Dead letters" about="Deliveries that were given up. Each can be sent again." actions={<Live on={list.live} error={list.error} />}>
+    <Page title="Dead letters" about="Deliveries that were given up. Each can be sent again." actions={
+        <>
+          <Live on={list.live} error={list.error} />
+          {list.rows.length > 0 && can('retry') && <Bulk fixed={{ status: 'dead', ...(replayed === 'any' ? {} : { replayed: replayed === 'true' }) }} />}
+        </>
+      }>
       <Filters filters={filters} />
       <ListTable
         label="Dead letters"
@@ -54,7 +59,6 @@ export default function DeadLetters() {
           </Empty>
         }
       />
-      {list.rows.length > 0 && can('retry') && <p class="hint">To send many again, use Recover on the page of the endpoint.</p>}
     </Page>
   );
 }

@@ -8,7 +8,7 @@ import { Page } from '../parts/page';
 import { ErrorBox, Skeleton } from '../parts/state';
 import { toast } from '../parts/toast';
 import { EndpointForm } from './endpoint-form';
-import { hostOf } from './endpoint-parts';
+import { hostOf } from '../screens/endpoint-parts';
 
 export default function EditEndpoint({ params }: ScreenProps) {
   const { id = '' } = params;

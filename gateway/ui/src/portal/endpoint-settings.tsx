@@ -24,7 +24,7 @@ export function Settings({ endpoint }: { endpoint: Subscription }) {
             ['Retries', retry?.schedule ? `after ${retry.schedule.join(', ')}` : retry?.attempts ? `${retry.attempts} attempts` : 'default'],
             ['Mode', endpoint.mode === 'shadow' ? 'shadow: recorded, not sent' : words(endpoint.mode)],
             ['Made', <ExactTime key="created" at={endpoint.created} />],
-            ['Id', <Id key="id" value={endpoint.id} />],
+            ['Id', <Id key="id" whole value={endpoint.id} />],
           ]}
         />
       </Section>

@@ -19,13 +19,13 @@ import { ListTable } from '../parts/table';
 import { type Tab, Tabs } from '../parts/tabs';
 import { Time } from '../parts/time';
 import { deliveryColumns, deliveryHref, listFilters } from '../screens/delivery-list';
-import { Answer, EndpointState, EndpointUrl, hostOf } from './endpoint-parts';
+import { Answer, EndpointState, EndpointUrl, hostOf } from '../screens/endpoint-parts';
+import { Ask } from './endpoint-ask';
+import { Settings } from './endpoint-settings';
+import { Recover } from './recover';
 
-const Ask = lazy(() => import('./endpoint-more').then((part) => part.Ask));
-const Recover = lazy(() => import('./endpoint-more').then((part) => part.Recover));
-const Settings = lazy(() => import('./endpoint-more').then((part) => part.Settings));
-const Signing = lazy(() => import('./endpoint-more').then((part) => part.Signing));
-const Test = lazy(() => import('./endpoint-more').then((part) => part.Test));
+const Signing = lazy(() => import('../screens/shared').then((part) => part.Signing));
+const Test = lazy(() => import('./catalogue-screens').then((part) => part.Test));
 
 type Asked = 'disable' | 'activate' | 'recover';
 
@@ -165,7 +165,7 @@ function Overview({ id }: { id: string }) {
                   'none'
                 )),
             ],
-            ['Endpoint', <Id key="id" value={id} />],
+            ['Endpoint', <Id key="id" whole value={id} />],
             ['Disabled by itself', auto_disable ? `when over ${Math.round(auto_disable.over * 100)} % fail for ${auto_disable.for_at_least}` : stats.data && 'never'],
           ]}
         />

@@ -11,7 +11,7 @@ import { Sparkline } from '../parts/sparkline';
 import { Empty, Live } from '../parts/state';
 import { type Column, ListTable } from '../parts/table';
 import { Time } from '../parts/time';
-import { Answer, EndpointState, EndpointUrl, since24h } from './endpoint-parts';
+import { Answer, EndpointState, EndpointUrl, since24h } from '../screens/endpoint-parts';
 
 /** Newest attempts that are looked through for the last one of each endpoint. */
 const RECENT = 200;

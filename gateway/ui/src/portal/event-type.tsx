@@ -30,7 +30,7 @@ export default function EventTypeScreen({ params }: ScreenProps) {
     );
   }
   const { schema } = data;
-  const fields = schema ? fieldsOf(schema) : [];
+  const fields = isRecord(schema) ? fieldsOf(schema) : [];
   return (
     <Page title={type} crumbs={crumbs} about={data.description} actions={<a class="button" href={`${links.events()}?types=${encodeURIComponent(type)}`}>Its events</a>}>
       {data.removed && <Removed fields={data.removed} />}

@@ -1,4 +1,6 @@
-// The lists, as one file: many small files take longer to load, and compress worse.
+// The lists, as one file.
+import '../core';
+
 export { default as DeadLetters } from './dead-letters';
 export { default as Deliveries } from './deliveries';
 export { default as Endpoints } from './endpoints';

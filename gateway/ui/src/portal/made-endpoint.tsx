@@ -4,11 +4,13 @@ import type { CreatedSubscription } from '../api/schema';
 import { links } from '../base/links';
 import { can } from '../base/session';
 import { Icon } from '../parts/icon';
+import { lazy } from '../parts/lazy';
 import { Page, Section } from '../parts/page';
-import { EndpointUrl } from './endpoint-parts';
-import { Secret } from './signing';
-import { Snippet } from './snippet';
+import { EndpointUrl } from '../screens/endpoint-parts';
 import { Test } from './test';
+
+const Secret = lazy(() => import('../screens/shared').then((part) => part.Secret));
+const Snippet = lazy(() => import('../screens/shared').then((part) => part.Snippet));
 
 const crumbs = [{ label: 'Endpoints', href: links.endpoints() }];
 

@@ -7,7 +7,7 @@ import { lazy } from '../parts/lazy';
 import { Page } from '../parts/page';
 import { EndpointForm } from './endpoint-form';
 
-const Made = lazy(() => import('./endpoint-more').then((part) => part.Made));
+const Made = lazy(() => import('./catalogue-screens').then((part) => part.Made));
 
 export default function NewEndpoint() {
   const [made, setMade] = useState<CreatedSubscription>();

@@ -2,19 +2,23 @@
 import type { Route } from '../base/router';
 
 const list = (name: keyof typeof import('./lists')): Route['load'] => () => import('./lists').then((part) => ({ default: part[name] }));
+const form = (name: keyof typeof import('./forms')): Route['load'] => () => import('./forms').then((part) => ({ default: part[name] }));
+const catalogue = (name: 'Catalogue' | 'EventType'): Route['load'] => () => import('./catalogue-screens').then((part) => ({ default: part[name] }));
+const shared = (name: 'Tail' | 'Usage'): Route['load'] => () => import('../screens/shared').then((part) => ({ default: part[name] }));
 
 export const routes: Route[] = [
   { path: '/endpoints', nav: { label: 'Endpoints', icon: 'endpoint' }, needs: 'view', load: list('Endpoints') },
-  { path: '/endpoints/new', under: '/endpoints', needs: 'endpoints.write', reach: 'consumers', load: () => import('./forms').then((part) => ({ default: part.NewEndpoint })) },
-  { path: '/endpoints/:id', under: '/endpoints', needs: 'view', load: () => import('./endpoint') },
-  { path: '/endpoints/:id/edit', under: '/endpoints', needs: 'endpoints.write', load: () => import('./forms').then((part) => ({ default: part.EditEndpoint })) },
+  { path: '/endpoints/new', under: '/endpoints', needs: 'endpoints.write', reach: 'consumers', load: form('NewEndpoint') },
+  { path: '/endpoints/:id', under: '/endpoints', needs: 'view', load: () => import('./one-endpoint') },
+  { path: '/endpoints/:id/edit', under: '/endpoints', needs: 'endpoints.write', load: form('EditEndpoint') },
   { path: '/events', nav: { label: 'Events', icon: 'event' }, needs: 'view', reach: 'consumers', load: list('Events') },
-  { path: '/events/:id', under: '/events', needs: 'view', reach: 'consumers', load: () => import('../screens/event') },
+  { path: '/events/:id', under: '/events', needs: 'view', reach: 'consumers', load: () => import('../screens/one-event') },
   { path: '/deliveries', nav: { label: 'Deliveries', icon: 'send' }, needs: 'view', load: list('Deliveries') },
-  { path: '/deliveries/:id', under: '/deliveries', needs: 'view', load: () => import('../screens/delivery') },
+  { path: '/deliveries/:id', under: '/deliveries', needs: 'view', load: () => import('../screens/one-delivery') },
   { path: '/dead-letters', nav: { label: 'Dead letters', icon: 'dead' }, needs: 'view', load: list('DeadLetters') },
-  { path: '/tail', nav: { label: 'Live', icon: 'tail' }, needs: 'view', load: () => import('./tail') },
-  { path: '/catalogue', nav: { label: 'Event types', icon: 'catalogue', group: 'Reference' }, needs: 'view', reach: 'tenant', load: () => import('./reference').then((part) => ({ default: part.Catalogue })) },
-  { path: '/catalogue/:type', under: '/catalogue', needs: 'view', reach: 'tenant', load: () => import('./reference').then((part) => ({ default: part.EventType })) },
-  { path: '/usage', nav: { label: 'Usage', icon: 'usage', group: 'Reference' }, needs: 'view', reach: 'tenant', load: () => import('./reference').then((part) => ({ default: part.Usage })) },
+  { path: '/jobs', nav: { label: 'Jobs', icon: 'job' }, needs: 'retry', load: () => import('../screens/jobs-screens').then((part) => ({ default: part.Jobs })) },
+  { path: '/tail', nav: { label: 'Live', icon: 'tail' }, needs: 'view', load: shared('Tail') },
+  { path: '/catalogue', nav: { label: 'Event types', icon: 'catalogue', group: 'Reference' }, needs: 'view', reach: 'tenant', load: catalogue('Catalogue') },
+  { path: '/catalogue/:type', under: '/catalogue', needs: 'view', reach: 'tenant', load: catalogue('EventType') },
+  { path: '/usage', nav: { label: 'Usage', icon: 'usage', group: 'Reference' }, needs: 'view', reach: 'tenant', load: shared('Usage') },
 ];

@@ -3,7 +3,7 @@ import type { LoggedAttempt, TenantOfLoggedAttempt } from '../api/schema';
 import { duration } from '../base/format';
 import { links } from '../base/links';
 import { Id } from '../parts/copy';
-import { HttpStatus, Status } from '../parts/status';
+import { HttpStatus, Status, TypeName } from '../parts/status';
 import type { Column } from '../parts/table';
 import { Time } from '../parts/time';
 import { tenantOf } from './delivery-list';
@@ -13,7 +13,7 @@ type Row = LoggedAttempt | TenantOfLoggedAttempt;
 /** `endpoint`: text of a subscription, where its address is known. */
 export function attemptColumns(tenants: boolean, endpoint?: (id: string) => string | undefined): Column<Row>[] {
   const columns: Column<Row>[] = [
-    { name: 'type', title: 'Event', grow: true, cell: (row) => <span class="strong">{row.type}</span> },
+    { name: 'type', title: 'Event', grow: true, cell: (row) => <TypeName type={row.type} /> },
     { name: 'outcome', title: 'Outcome', cell: (row) => <Status value={row.outcome} /> },
     { name: 'answer', title: 'Response', cell: (row) => <HttpStatus code={row.response_status} /> },
     { name: 'number', title: 'Attempt', number: true, hide: 'narrow', cell: (row) => row.number },

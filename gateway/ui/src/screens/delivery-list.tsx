@@ -4,9 +4,13 @@ import { links } from '../base/links';
 import { words } from '../base/format';
 import type { Column } from '../parts/table';
 import type { Filter } from '../parts/filters';
+import { lazy } from '../parts/lazy';
 import { Id } from '../parts/copy';
-import { HttpStatus, Status } from '../parts/status';
+import { HttpStatus, Status, TypeName } from '../parts/status';
 import { Due, Time } from '../parts/time';
+
+/** Buttons that act on all that the filters find: for sessions with the capability `retry`. */
+export const Bulk = lazy(() => import('./jobs-screens').then((part) => part.Bulk), null);
 
 export const STATUSES = ['pending', 'delivered', 'dead', 'cancelled', 'shadowed'];
 export const CLASSES = ['2xx', '3xx', '4xx', '5xx', 'network', 'plugin'];
@@ -28,7 +32,7 @@ export const tenantOf = (row: object): string | null => ('tenant' in row && type
 
 export function deliveryColumns(tenants: boolean): Column<Row>[] {
   const columns: Column<Row>[] = [
-    { name: 'type', title: 'Event', grow: true, cell: (row) => <span class="strong">{row.type}</span> },
+    { name: 'type', title: 'Event', grow: true, cell: (row) => <TypeName type={row.type} /> },
     { name: 'status', title: 'Status', cell: (row) => <Status value={row.status} /> },
     { name: 'answer', title: 'Response', cell: (row) => <Answer row={row} /> },
     { name: 'attempts', title: 'Attempts', number: true, hide: 'narrow', cell: (row) => row.attempts },

@@ -22,10 +22,10 @@ import { DeliveryRail } from './delivery-rail';
 import { cause, STAGES } from './outcome';
 import { Which } from './which';
 
-const RequestTab = lazy(() => import('./delivery-request').then((part) => part.RequestTab));
-const ListenDialog = lazy(() => import('./delivery-listen').then((part) => part.ListenDialog), null);
-const ChainTab = lazy(() => import('./delivery-more').then((part) => part.ChainTab));
-const History = lazy(() => import('./delivery-more').then((part) => part.History));
+const RequestTab = lazy(() => import('./delivery-tabs').then((part) => part.RequestTab));
+const ListenDialog = lazy(() => import('./delivery-tabs').then((part) => part.ListenDialog), null);
+const ChainTab = lazy(() => import('./delivery-tabs').then((part) => part.ChainTab));
+const History = lazy(() => import('./delivery-tabs').then((part) => part.History));
 
 /** Milliseconds between reads: a delivery that has ended changes only by being made again. */
 const poll = (delivery: DeliveryDetail): number => (delivery.finished ? 15_000 : 2000);
@@ -86,9 +86,9 @@ export default function DeliveryScreen({ params }: ScreenProps) {
       <Section>
         <Facts
           items={[
-            ['Event', <Id key="event" value={data.event} href={links.event(data.event, tenant)} />],
-            ['Endpoint', data.subscription === 'inline' ? 'named by the event' : <Id key="endpoint" value={data.subscription} href={links.endpoint(data.subscription, tenant)} />],
-            ['Delivery', <Id key="delivery" value={data.id} />],
+            ['Event', <Id key="event" whole value={data.event} href={links.event(data.event, tenant)} />],
+            ['Endpoint', data.subscription === 'inline' ? 'named by the event' : <Id key="endpoint" whole value={data.subscription} href={links.endpoint(data.subscription, tenant)} />],
+            ['Delivery', <Id key="delivery" whole value={data.id} />],
             ['Made by', data.trigger === 'published' ? 'the event itself' : data.trigger === 'test' ? 'a test of the endpoint' : 'a retry, replay or recovery'],
           ]}
         />

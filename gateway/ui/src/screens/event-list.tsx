@@ -3,6 +3,7 @@ import type { EventLine, TenantOfEventLine } from '../api/schema';
 import { bytes, count } from '../base/format';
 import { links } from '../base/links';
 import { Id } from '../parts/copy';
+import { TypeName } from '../parts/status';
 import type { Column } from '../parts/table';
 import { Time } from '../parts/time';
 import { tenantOf } from './delivery-list';
@@ -11,7 +12,7 @@ type Row = EventLine | TenantOfEventLine;
 
 export function eventColumns(tenants: boolean): Column<Row>[] {
   const columns: Column<Row>[] = [
-    { name: 'type', title: 'Event', grow: true, cell: (row) => <span class="strong">{row.type}</span> },
+    { name: 'type', title: 'Event', grow: true, cell: (row) => <TypeName type={row.type} /> },
     { name: 'deliveries', title: 'Deliveries', cell: (row) => <Counts row={row} /> },
     { name: 'id', title: 'Event id', hide: 'narrow', cell: (row) => <Id value={row.id} /> },
     { name: 'bytes', title: 'Size', number: true, hide: 'medium', cell: (row) => bytes(row.bytes) },

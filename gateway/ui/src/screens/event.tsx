@@ -64,7 +64,7 @@ export default function EventScreen({ params }: ScreenProps) {
       <Section>
         <Facts
           items={[
-            ['Event', <Id key="id" value={data.id} />],
+            ['Event', <Id key="id" whole value={data.id} />],
             ['Happened', <ExactTime key="created" at={data.created} />],
             ['Accepted', line ? <ExactTime key="accepted" at={line.accepted} /> : null],
             ['Stored', line ? bytes(line.bytes) : null],

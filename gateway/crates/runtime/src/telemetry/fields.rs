@@ -10,6 +10,8 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("event_type", "the event's type"),
     ("subscription", "the subscription's id, or `inline`"),
     ("delivery", "the delivery's id"),
+    ("job", "a bulk job's id"),
+    ("by", "who asked for it: a key's id, `operator` or `portal`"),
     ("attempt", "which attempt, counted from 1"),
     ("outcome", "what became of it: a word from a closed set"),
     ("status", "an HTTP status"),

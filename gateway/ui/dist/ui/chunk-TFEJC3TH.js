@@ -1,1 +1,0 @@
-import{a as p,d}from"./chunk-ZRHVIQRE.js";import{d as o,g as n,h as r,n as e}from"./chunk-B2AOGRCK.js";function h(i,m=e(d,{})){let t;return function(f){let[a,l]=n(!1),[,c]=n(0);return r(()=>{t||i().then(u=>t=u).then(()=>c(1)).catch(()=>l(!0))},[]),t?e(t,{...f}):a?e(p,{title:"This part could not be loaded",icon:"dead"}):e(o,{children:m})}}export{h as a};

@@ -1,1 +1,0 @@
-import{b as r}from"./chunk-RZDHJBPV.js";function p(t){let{data:s}=r("/v1/subscriptions",{tenant:t,query:{limit:500}});return new Map(s?.data.map(i=>[i.id,i]))}var e=t=>t.replace(/^https?:\/\//,"");export{p as a,e as b};

@@ -1,1 +1,0 @@
-try{let e=new URLSearchParams(location.search).get("theme");(e==="light"||e==="dark"||e==="auto")&&sessionStorage.setItem("hookgate.theme",e);let t=sessionStorage.getItem("hookgate.theme")??localStorage.getItem("hookgate.theme");(t==="light"||t==="dark")&&(document.documentElement.dataset.theme=t)}catch{}

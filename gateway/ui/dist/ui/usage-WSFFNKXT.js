@@ -1,1 +1,0 @@
-import{a,b}from"./chunk-64C5ENU4.js";import"./chunk-J3ZCALYS.js";import"./chunk-RZDHJBPV.js";import"./chunk-ZRHVIQRE.js";import"./chunk-TIPYKJEI.js";import"./chunk-PBW5UBE2.js";import"./chunk-B2AOGRCK.js";export{b as Meters,a as default};

@@ -1,0 +1,33 @@
+// What most screens are made of, as one file. Each file that is loaded later imports this first: a module that only some of them reach would
+// become a small file of its own, and many small files compress worse and take longer to load.
+import './api/client';
+import './api/list';
+import './api/resource';
+import './base/embed';
+import './base/format';
+import './base/links';
+import './base/router';
+import './base/session';
+import './parts/chart';
+import './parts/copy';
+import './parts/dialog';
+import './parts/filters';
+import './parts/form';
+import './parts/icon';
+import './parts/json';
+import './parts/lazy';
+import './parts/page';
+import './parts/shell';
+import './parts/sparkline';
+import './parts/state';
+import './parts/status';
+import './parts/table';
+import './parts/tabs';
+import './parts/time';
+import './parts/toast';
+import './screens/attempt-list';
+import './screens/delivery-list';
+import './screens/endpoint-parts';
+import './screens/endpoints';
+import './screens/event-list';
+import './screens/steps';

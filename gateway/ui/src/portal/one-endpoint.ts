@@ -1,0 +1,4 @@
+// One endpoint, as a file of its own.
+import '../core';
+
+export { default } from './endpoint';

@@ -1,0 +1,75 @@
+// Question before a bulk action: the dry run counts, then the action begins as a job.
+import { useEffect, useState } from 'preact/hooks';
+import { type ApiError, api, toApiError } from '../api/client';
+import type { BulkAction, BulkDryRun, BulkJob } from '../api/schema';
+import { count } from '../base/format';
+import { area, navigate, url } from '../base/router';
+import { Confirm, Dialog } from '../parts/dialog';
+import { ErrorBox, Skeleton } from '../parts/state';
+import { toast } from '../parts/toast';
+import { type Chosen, FilterText } from './job-filter';
+
+const place = area === 'dashboard' ? '/v1/operator/bulk' : '/v1/bulk';
+
+export function BulkDialog({ action, filter: given, onClose }: { action: BulkAction; filter: Chosen; onClose: () => void }) {
+  // What the list shows meanwhile changes nothing of what was asked.
+  const [filter] = useState(given);
+  const [found, setFound] = useState<BulkDryRun>();
+  const [error, setError] = useState<ApiError>();
+  const unclear = area === 'dashboard' && !filter.tenant;
+  useEffect(() => {
+    if (unclear) return;
+    const abort = new AbortController();
+    api<BulkDryRun>('POST', place, { body: { action, filter, dry_run: true }, signal: abort.signal })
+      .then(setFound)
+      .catch((cause: unknown) => abort.signal.aborted || setError(toApiError(cause)));
+    return () => abort.abort();
+  }, []);
+  const title = action === 'cancel' ? 'Cancel all that match?' : filter.status === 'pending' ? 'Send all that match now?' : 'Retry all that match?';
+  const filters = (
+    <p class="muted">
+      <FilterText filter={filter} />
+    </p>
+  );
+  if (!found || found.matched === 0 && !found.partial) {
+    return (
+      <Dialog title={title} onClose={onClose}>
+        {unclear ? (
+          <p>A job is one tenant’s: choose a tenant in the filters first.</p>
+        ) : error ? (
+          <ErrorBox error={error} />
+        ) : found ? (
+          <p>No delivery matches.</p>
+        ) : (
+          <>
+            <p role="status">Counting…</p>
+            <Skeleton lines={1} />
+          </>
+        )}
+        {filters}
+      </Dialog>
+    );
+  }
+  const deliveries = `${found.partial ? 'at least ' : ''}${count(found.matched)} ${found.matched === 1 && !found.partial ? 'delivery' : 'deliveries'}`;
+  const run = async () => {
+    await api<BulkJob>('POST', place, { body: { action, filter, dry_run: false } });
+    toast('The job has begun.');
+    navigate(url('/jobs'));
+  };
+  return (
+    <Confirm title={title} action={action === 'cancel' ? 'Cancel them' : filter.status === 'pending' ? 'Send them now' : 'Retry them'} danger={action === 'cancel'} run={run} onClose={onClose}>
+      <p>
+        <strong class="num">{capital(deliveries)}</strong> {found.matched === 1 && !found.partial ? 'matches' : 'match'} now.{' '}
+        {action === 'cancel'
+          ? 'They are not attempted any more.'
+          : filter.status === 'pending'
+            ? 'They are due at once.'
+            : 'Each becomes a new delivery of the same event, with the same id: a receiver that removes duplicates ignores what it has.'}
+      </p>
+      {filters}
+      <p class="muted">It runs as a job, which can be paused and cancelled.</p>
+    </Confirm>
+  );
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

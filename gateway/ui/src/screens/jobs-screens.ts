@@ -1,0 +1,5 @@
+// Jobs and what begins them, as one file.
+import '../core';
+
+export { Bulk } from './bulk';
+export { default as Jobs } from './jobs';

@@ -1,0 +1,4 @@
+// One delivery, as a file of its own.
+import '../core';
+
+export { default } from './delivery';
