@@ -168,6 +168,8 @@ pub struct Pages {
     pub portal_base: Option<url::Url>,
     /// Base of links into the dashboard; `None`: the host that the request names.
     pub dashboard_base: Option<url::Url>,
+    /// Proxy that signs the operator in.
+    pub trusted_proxy: Option<ui::TrustedProxy>,
     /// Flag: the listeners have certificates.
     pub https: bool,
 }
@@ -244,8 +246,10 @@ pub fn router(parts: Parts, ingest: ApiRouter) -> Router {
     // After the document: building a second one takes the schemas collected until then.
     let bodiless = bodies::Bodiless::new(api.clone(), docs::bodiless(own()));
     let listeners = listeners::Listeners::new(api.clone(), &entrances);
+    let proxied = assets.is_some().then(|| sessions::proxied::routes(api.clone()));
     published
         .merge(pages::routes(assets))
+        .merge(proxied.unwrap_or_default())
         .fallback(unknown::route)
         .method_not_allowed_fallback(unknown::method)
         .layer(from_fn_with_state(bodiless, bodies::layer))

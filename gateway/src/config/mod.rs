@@ -27,6 +27,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::ui::TrustedProxy;
 use crate::{api, backup, delivery, feed, http, ingest, scheduler, system_events, ui};
 use hookgate_contract::profile;
 use hookgate_domain::units::Span;
@@ -117,6 +118,13 @@ pub struct Auth {
     /// first start and stored in the data directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sealing_keys: Option<SecretText>,
+    /// Header in which a proxy in front of the gateway names the user that it has authenticated, such
+    /// as `x-forwarded-user`: `/dashboard/sign-in` then signs the operator in. Needs `trusted_secret`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trusted_header: Option<String>,
+    /// Secret, at least 16 characters, that this proxy sends as `x-hookgate-proxy-secret`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trusted_secret: Option<SecretText>,
     /// Default scopes of new API keys of tenants, for a `POST /v1/tenants/{id}/keys` without scopes:
     /// of `publish` (send events), `read` (feed, events, deliveries, settings), `manage` (everything
     /// else of the tenant) and `consumer` (a product's own routes, the feed, and consumers'
@@ -133,6 +141,8 @@ impl Default for Auth {
         Self {
             operator_key: None,
             sealing_keys: None,
+            trusted_header: None,
+            trusted_secret: None,
             key_scopes: Scopes::ALL.names().map(str::to_owned).collect(),
             last_used_interval: Span::from_secs(300),
         }
@@ -146,6 +156,12 @@ impl Auth {
     /// The scope that does not exist, or an empty list.
     pub fn scopes(&self) -> Result<Scopes, BadScopes> {
         Scopes::parse(&self.key_scopes)
+    }
+
+    /// Proxy that signs the operator in, as the rules have checked it.
+    fn trusted_proxy(&self) -> Option<TrustedProxy> {
+        let secret = self.trusted_secret.as_ref()?.resolve().ok()?;
+        TrustedProxy::new(self.trusted_header.as_deref()?, &secret)
     }
 }
 
@@ -200,6 +216,7 @@ impl Config {
             theme: self.portal.theme.resolve().unwrap_or_default(),
             portal_base: portal.cloned(),
             dashboard_base: portal.filter(|_| !apart).cloned(),
+            trusted_proxy: self.auth.trusted_proxy(),
             https: server.tls.is_some(),
         }
     }

@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::{Config, Problem, SHORTEST_KEY, Tenant, tenants};
+use super::{Auth, Config, Problem, SHORTEST_KEY, Tenant, tenants};
+use crate::ui::TrustedProxy;
 use hookgate_contract::profile::{Profile, Profiles};
 use hookgate_domain::TenantId;
 use hookgate_domain::units::Span;
@@ -142,6 +143,7 @@ fn auth(config: &Config, problems: &mut Vec<Problem>) {
     if let Some(Err(error)) = config.auth.sealing_keys.as_ref().map(super::SecretText::resolve) {
         problems.push(Problem::of("auth.sealing_keys", error.to_string(), None));
     }
+    trusted_proxy(&config.auth, problems);
     if config.auth.last_used_interval.get().is_zero() {
         let message = "it is over zero, such as `5m`";
         problems.push(Problem::of("auth.last_used_interval", message, None));
@@ -176,6 +178,35 @@ fn listeners(config: &Config, problems: &mut Vec<Problem>) {
                 problems.push(Problem::of(format!("{table}.{key}"), "it is 1 or more", None));
             }
         }
+    }
+}
+
+/// Checks the proxy that signs the operator in: its header and its secret belong together.
+fn trusted_proxy(auth: &Auth, problems: &mut Vec<Problem>) {
+    let (header, secret) = match (&auth.trusted_header, &auth.trusted_secret) {
+        (None, None) => return,
+        (Some(header), Some(secret)) => (header, secret.resolve()),
+        (Some(_), None) => {
+            let hint = "set `auth.trusted_secret`, which the proxy sends as `x-hookgate-proxy-secret`";
+            let message = "anybody could send this header";
+            return problems.push(Problem::of("auth.trusted_header", message, Some(hint.to_owned())));
+        }
+        (None, Some(_)) => {
+            let message = "it needs `auth.trusted_header`, which names the user";
+            return problems.push(Problem::of("auth.trusted_secret", message, None));
+        }
+    };
+    match secret {
+        Err(error) => problems.push(Problem::of("auth.trusted_secret", error.to_string(), None)),
+        Ok(secret) if secret.reveal().len() < SHORTEST_KEY => {
+            let hint = "take the output of `openssl rand -hex 32`";
+            let message = "a proxy's secret has at least 16 characters";
+            problems.push(Problem::of("auth.trusted_secret", message, Some(hint.to_owned())));
+        }
+        Ok(secret) if TrustedProxy::new(header, &secret).is_none() => {
+            problems.push(Problem::of("auth.trusted_header", "it is no header's name", None));
+        }
+        Ok(_) => {}
     }
 }
 
@@ -360,6 +391,30 @@ mod tests {
             ["retention.events"]
         );
         assert_eq!(keys(|c| c.registry.max_patterns = 65), ["registry.max_patterns"]);
+    }
+
+    #[test]
+    fn trusted_header_goes_with_a_secret() {
+        let text = |text: &str| serde_json::from_value(text.into()).expect("a secret");
+        for (header, secret, expected) in [
+            (None, None, &[][..]),
+            (Some("x-forwarded-user"), Some("0123456789abcdef"), &[]),
+            (Some("x-forwarded-user"), None, &["auth.trusted_header"]),
+            (Some("x user"), Some("0123456789abcdef"), &["auth.trusted_header"]),
+            (None, Some("0123456789abcdef"), &["auth.trusted_secret"]),
+            (Some("x-forwarded-user"), Some("short"), &["auth.trusted_secret"]),
+            (
+                Some("x-forwarded-user"),
+                Some("env:HG_NO_SUCH_VARIABLE"),
+                &["auth.trusted_secret"],
+            ),
+        ] {
+            let found = keys(|c| {
+                c.auth.trusted_header = header.map(str::to_owned);
+                c.auth.trusted_secret = secret.map(text);
+            });
+            assert_eq!(found, expected, "{header:?} {secret:?}");
+        }
     }
 
     #[test]

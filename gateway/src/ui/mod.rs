@@ -13,6 +13,7 @@ mod session;
 mod sessions;
 mod theme;
 mod token;
+mod trusted_proxy;
 
 pub use assets::{Assets, Cache, accepts_html};
 pub use capability::{Capabilities, Capability};
@@ -22,3 +23,4 @@ pub use session::{Grant, Portal, Session, Theme};
 pub use sessions::{Issued, SessionError, Sessions, TOKEN_PREFIX};
 pub use theme::{BadTheme, Logo, PortalConfig, Theme as PortalTheme, ThemeConfig, is_themes};
 pub use token::TokenKey;
+pub use trusted_proxy::TrustedProxy;

@@ -8,6 +8,7 @@ use crate::site::{On, Site, on_both_stores};
 
 on_both_stores!(
     dashboard_session_makes_no_link_and_is_ended,
+    trusted_proxy_signs_the_operator_in,
     link_has_no_more_rights_than_its_key,
     session_of_some_types_changes_nothing_of_others,
     session_sends_headers_to_no_other_server,
@@ -29,6 +30,50 @@ async fn dashboard_session_makes_no_link_and_is_ended(on: On) {
     is_refused(&one.get("/v1/tenants").await, 401, "session_ended");
     let (other, _) = sign_in(&operator, LINKS, &json!({})).await;
     other.get("/v1/tenants").await.expect(200);
+}
+
+async fn trusted_proxy_signs_the_operator_in(on: On) {
+    let proxied = "auth.trusted_header = \"x-forwarded-user\"\nauth.trusted_secret = \"a secret of a proxy\"";
+    let site = Site::with(on, proxied).await;
+    let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let browser = browser.build().unwrap();
+    let (user, secret) = (("x-forwarded-user", "ann"), "x-hookgate-proxy-secret");
+    let opened = async |headers: &[(&str, &str)]| {
+        let url = format!("{}/dashboard/sign-in", site.gateway.base());
+        let request = headers.iter().fold(browser.get(url), |request, (name, value)| {
+            request.header(*name, *value)
+        });
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 303);
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        answer.headers()["location"].to_str().unwrap().to_owned()
+    };
+    for headers in [
+        &[][..],
+        &[user],
+        &[user, (secret, "another secret")],
+        &[(secret, "a secret of a proxy")],
+    ] {
+        assert_eq!(opened(headers).await, "/dashboard", "{headers:?}");
+    }
+    let link = opened(&[user, (secret, "a secret of a proxy")]).await;
+    let code = link.strip_prefix("/dashboard#code=").expect(&link);
+    let anyone = site.acme.with_key("");
+    let session = anyone
+        .post("/v1/session", &json!({ "code": code }))
+        .await
+        .expect(200);
+    let operator = anyone.with_key(session["token"].as_str().unwrap());
+    operator.get("/v1/tenants").await.expect(200);
+    // The header signs in there alone: no route of the API takes it for a key.
+    let asked = anyone.request(reqwest::Method::GET, "/v1/tenants");
+    let asked = asked.header(user.0, user.1).header(secret, "a secret of a proxy");
+    assert_eq!(anyone.send(asked).await.status, 401);
+    let log = site.gateway.log().join("\n");
+    assert!(
+        log.contains("dashboard_link.proxied") && !log.contains("ann\""),
+        "{log}"
+    );
 }
 
 #[tokio::test]

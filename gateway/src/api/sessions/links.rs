@@ -165,7 +165,7 @@ pub(super) async fn dashboard_link(
     made((&api, base), &headers, "dashboard", (&grant, &issued), None)
 }
 
-fn grant(
+pub(super) fn grant(
     api: &Api,
     portal: Option<Portal>,
     ttl: Option<Span>,

@@ -2,6 +2,7 @@
 
 mod extract;
 mod links;
+pub(super) mod proxied;
 mod views;
 
 use aide::axum::ApiRouter;

@@ -180,6 +180,7 @@ impl Rig {
                 theme: crate::ui::PortalTheme::default(),
                 portal_base: None,
                 dashboard_base: None,
+                trusted_proxy: None,
                 https: false,
             },
             auth,
