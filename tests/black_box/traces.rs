@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use hookgate_tests::collector::{Collector, Span};
-use hookgate_tests::{Client, Receiver, Reply, Setup, eventually};
+use hookgate_tests::{Client, Receiver, Reply, Setup, command, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -222,14 +222,14 @@ async fn invalid_traceparent_restarts_the_trace() {
     let nobody = site.acme.with_key("hg_nobody");
     assert_eq!(nobody.post("/v1/events", &event()).await.status, 401);
     let refused = site.acme.post("/v1/events", &json!({ "data": {} })).await;
-    assert_eq!(refused.status, 400);
+    assert_eq!(refused.status, 422);
     let span = collector
         .wait_for("the span of a refusal", |span| {
             span.kind == 2 && !span.text("error.type").is_empty()
         })
         .await;
     assert_eq!((span.text("error.type"), span.failed), ("invalid_event", false));
-    assert_eq!(span.number("http.response.status_code"), Some(400));
+    assert_eq!(span.number("http.response.status_code"), Some(422));
     let spans = collector.spans();
     let unknown = spans
         .iter()
@@ -340,6 +340,18 @@ async fn absent_collector_costs_spans_and_no_events() {
     })
     .await;
     assert_eq!(site.gateway.count_in_log(failures), 1, "once");
+    let config = site.gateway.dir().join("hookgate.toml");
+    let doctor = command()
+        .args(["doctor", "--json", "--config"])
+        .arg(&config)
+        .output();
+    let told: Value = serde_json::from_slice(&doctor.unwrap().stdout).unwrap();
+    let findings = told["findings"].as_array().unwrap();
+    let found = findings
+        .iter()
+        .find(|finding| finding["check"] == "traces")
+        .unwrap();
+    assert_eq!(found["state"], "warning", "{found}");
     assert!(site.gateway.stop().success());
 }
 

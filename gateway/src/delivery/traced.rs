@@ -76,7 +76,7 @@ pub(super) fn end(mut span: Span, attempted: &Attempted) {
         Attempted::Made(attempt) | Attempted::Expired(attempt) => describe_result(&mut span, attempt),
         Attempted::Postponed { .. } => span.set("hookgate.delivery.outcome", "postponed"),
         Attempted::CalledOff { .. } | Attempted::Returned | Attempted::TooLate | Attempted::Crashed => {
-            return span.discard();
+            span.discard();
         }
     }
 }

@@ -79,18 +79,9 @@ impl Exporter {
         clock: Clock,
         metrics: Metrics,
     ) -> Result<Self, EgressError> {
-        let any = ["0.0.0.0/0", "::/0"];
-        let config = egress::Config {
-            allow: any.iter().filter_map(|range| range.parse().ok()).collect(),
-            ca_file: settings.ca_file.clone(),
-            idle_connections: 1,
-            idle_connections_total: 1,
-            ..egress::Config::default()
-        };
         let resource = Resource::new(&settings.service_name, rand::rng().random());
         Ok(Self {
-            // With figures of its own: those of the gateway are of deliveries.
-            client: Client::new(&config, clock)?,
+            client: client(&settings, clock)?,
             settings,
             queue,
             resource,
@@ -104,7 +95,7 @@ impl Exporter {
         let idle = self.client.clone().run(shutdown.clone());
         tokio::join!(idle, async {
             let mut batch = Vec::new();
-            while self.fill(&mut batch, &shutdown).await {
+            while !shutdown.is_cancelled() && self.fill(&mut batch, &shutdown).await {
                 self.export(&mut batch, &shutdown).await;
             }
             self.flush(batch).await;
@@ -184,16 +175,7 @@ impl Exporter {
 
     /// Sends one request, and counts what the collector took.
     async fn send(&mut self, body: Bytes, spans: usize) -> Sent {
-        let mut headers = self.settings.headers.clone();
-        headers.insert("content-type", HeaderValue::from_static("application/json"));
-        headers.insert("user-agent", USER_AGENT);
-        let request = Request {
-            url: &self.settings.endpoint,
-            headers,
-            body,
-            timeout: self.settings.timeout,
-        };
-        let answer = self.client.send(request).await;
+        let answer = post(&self.client, &self.settings, body).await;
         let sent = Sent::of(&answer);
         if let Sent::Taken { rejected } = sent {
             let rejected = rejected.min(spans as u64);
@@ -221,6 +203,42 @@ impl Exporter {
         }
         self.failing = failed;
     }
+}
+
+/// Sends a request without spans, to try a collector.
+///
+/// # Errors
+/// As [`Exporter::new`].
+pub async fn probe(settings: &Settings, clock: Clock) -> Result<Outcome, EgressError> {
+    let body = otlp::encode(&Resource::new(&settings.service_name, 0), &[]);
+    let answer = post(&client(settings, clock)?, settings, body).await;
+    Ok(answer.outcome)
+}
+
+/// Client for any address, with figures of its own: those of the gateway are of deliveries.
+fn client(settings: &Settings, clock: Clock) -> Result<Client, EgressError> {
+    let any = ["0.0.0.0/0", "::/0"];
+    let config = egress::Config {
+        allow: any.iter().filter_map(|range| range.parse().ok()).collect(),
+        ca_file: settings.ca_file.clone(),
+        idle_connections: 1,
+        idle_connections_total: 1,
+        ..egress::Config::default()
+    };
+    Client::new(&config, clock)
+}
+
+async fn post(client: &Client, settings: &Settings, body: Bytes) -> Answer {
+    let mut headers = settings.headers.clone();
+    headers.insert("content-type", HeaderValue::from_static("application/json"));
+    headers.insert("user-agent", USER_AGENT);
+    let request = Request {
+        url: &settings.endpoint,
+        headers,
+        body,
+        timeout: settings.timeout,
+    };
+    client.send(request).await
 }
 
 impl Sent {

@@ -69,12 +69,13 @@ struct Attribute<'a> {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 enum AnyValue<'a> {
-    StringValue(&'a str),
-    #[serde(serialize_with = "text")]
-    IntValue(i64),
-    BoolValue(bool),
+    #[serde(rename = "stringValue")]
+    Text(&'a str),
+    #[serde(rename = "intValue", serialize_with = "text")]
+    Number(i64),
+    #[serde(rename = "boolValue")]
+    Flag(bool),
 }
 
 #[derive(Serialize)]
@@ -153,9 +154,9 @@ fn span(record: &SpanRecord) -> Span<'_> {
 
 fn attribute<'a>((key, value): &'a (&'static str, Value)) -> Attribute<'a> {
     let value = match value {
-        Value::Text(text) => AnyValue::StringValue(text),
-        Value::Number(number) => AnyValue::IntValue(*number),
-        Value::Flag(flag) => AnyValue::BoolValue(*flag),
+        Value::Text(text) => AnyValue::Text(text),
+        Value::Number(number) => AnyValue::Number(*number),
+        Value::Flag(flag) => AnyValue::Flag(*flag),
     };
     Attribute { key, value }
 }

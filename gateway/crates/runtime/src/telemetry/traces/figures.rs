@@ -13,7 +13,7 @@ pub(in crate::telemetry) struct TraceFigures {
     spans: Family<Labels<1>, Counter>,
 }
 
-/// What became of a recorded span.
+/// Fate of a recorded span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpanFate {
     /// The collector took it.
