@@ -235,6 +235,9 @@ mod tests {
             let span = tracer.start(sender, &tenant(), Kind::Server);
             assert_eq!(span.is_some(), expected, "{ratio} {parent_based} {sender:?}");
         }
+        // A stored decision is the producer's, where it was passed on alone.
+        let (tracer, _spans, _) = tracer(0.5, false);
+        assert!(tracer.resume(Some(&sampled), &tenant(), Kind::Client).is_none());
         let off = Tracer::default();
         assert!(off.start(Some(&sampled), &tenant(), Kind::Server).is_none());
         assert!(off.resume(Some(&sampled), &tenant(), Kind::Client).is_none());
