@@ -7,6 +7,7 @@
 
 mod background;
 mod error;
+mod event_path;
 mod machine;
 mod maintenance;
 mod reload;
@@ -24,7 +25,7 @@ use tracing::{info, warn};
 
 use crate::backup::Backups;
 use crate::config::Config;
-use crate::dispatch::{Inbox, inbox::Ready};
+use crate::dispatch::Inbox;
 use crate::health::Watch;
 use crate::http::{Auth, BodyLimits, Certificates, HealthHandler, RootHandler, Server};
 use crate::ingest::Ingest;
@@ -32,7 +33,8 @@ use crate::keyring::{self, Keyring, Root};
 use crate::quota::QuotaGate;
 use crate::scheduler::Scheduler;
 use crate::system_events::SystemEvents;
-use crate::{api, delivery, feed, ingest, scheduler, ui};
+use crate::traces::Exporter;
+use crate::{api, feed, ingest, ui};
 use hookgate_domain::Secret;
 use hookgate_egress as egress;
 use hookgate_plugin_host::{Artifacts, Compiler, ComponentLoader, Host};
@@ -42,6 +44,7 @@ use hookgate_runtime::ids::IdSource;
 use hookgate_runtime::memory::MemoryPool;
 use hookgate_runtime::tasks::Tasks;
 use hookgate_runtime::telemetry::Metrics;
+use hookgate_runtime::telemetry::traces::Tracer;
 use hookgate_store::{self as store, Committer, Store, StoreUrl};
 use hookgate_store::{clock::StoreClock, group::Service as CommitService};
 
@@ -78,6 +81,8 @@ pub struct App {
 struct Common {
     clock: Clock,
     metrics: Metrics,
+    tracer: Tracer,
+    exporter: Option<Exporter>,
     memory: MemoryPool,
     quotas: QuotaGate,
     store: Arc<dyn Store>,
@@ -103,7 +108,7 @@ impl App {
         let bound = Server::bind_all(&server_config).await?;
         let secrets = Secrets::prepare(config)?;
         let addresses = bound.iter().map(|(_, server)| server.address()).collect();
-        let (common, commits) = common(config, addresses).await?;
+        let (mut common, commits) = common(config, addresses).await?;
         let root = stored::open_root(config, &secrets, &common).await?;
         let host = host(config, &root, &common)?;
         let (registry, sync) = start_registry(config, &secrets, host.clone(), &common).await?;
@@ -117,11 +122,12 @@ impl App {
         let sessions = stored::sessions(config, &root, &common);
         let keyring = keyring(config, &secrets, &registry, root, &common);
         let (inbox, ready) = Inbox::new(config.scheduler.inbox(), common.memory.clone());
-        let scheduler = scheduler(config, &registry, inbox.clone(), ready, &common)?;
+        let scheduler = event_path::scheduler(config, &registry, inbox.clone(), ready, &common)?;
         let certificates = Certificates::of(bound.iter().map(|(_, server)| server));
-        let background = Background::new(operator, &registry, &inbox, &common);
+        let exporter = common.exporter.take();
+        let background = Background::new(operator, exporter, (&registry, &inbox), &common);
         let auth = Auth::new(registry.clone(), &secrets.operator_key);
-        let ingest = ingest(config, auth.clone(), host.clone(), inbox.clone(), &common);
+        let ingest = event_path::ingest(config, auth.clone(), host.clone(), inbox.clone(), &common);
         let routes = api::router(
             api::Parts {
                 warnings,
@@ -311,6 +317,7 @@ async fn common(config: &Config, listen: Vec<SocketAddr>) -> Result<(Common, Com
         public: config.server.public_url.clone(),
     };
     let egress = egress::Client::of_gateway(&config.egress, clock.clone(), metrics.clone(), own)?;
+    let (tracer, exporter) = event_path::traces(config, &clock, &metrics)?;
     let url = config.store_url();
     let opened = store::open(&url, &config.store, &config.retention, steady.clone()).await;
     let store = opened.map_err(|source| StartError::Store { url, source })?;
@@ -323,6 +330,8 @@ async fn common(config: &Config, listen: Vec<SocketAddr>) -> Result<(Common, Com
         clock,
         quotas: QuotaGate::new(Arc::clone(&store), metrics.clone()),
         metrics,
+        tracer,
+        exporter,
         memory: MemoryPool::new(&config.memory),
         store,
         committer,
@@ -389,54 +398,6 @@ fn keyring(config: &Config, secrets: &Secrets, registry: &Registry, root: Root, 
         root,
         shared: !matches!(config.store_url(), StoreUrl::Embedded(_)),
     })
-}
-
-fn scheduler(
-    config: &Config,
-    registry: &Registry,
-    inbox: Inbox,
-    ready: tokio::sync::mpsc::UnboundedReceiver<Ready>,
-    common: &Common,
-) -> Result<Scheduler, StartError> {
-    let parts = delivery::Parts {
-        registry: registry.clone(),
-        client: common.egress.clone(),
-        committer: common.committer.clone(),
-        inbox: inbox.clone(),
-        clock: common.clock.clone(),
-        store_clock: common.store_clock.clone(),
-        watch: common.watch.clone(),
-        system_events: common.system_events.clone(),
-        metrics: common.metrics.clone(),
-    };
-    let attempter = delivery::Attempter::new(config.delivery.clone(), config.retry.policy()?, parts);
-    let parts = scheduler::Parts {
-        attempter,
-        store: Arc::clone(&common.store),
-        inbox,
-        store_clock: common.store_clock.clone(),
-        journal: stored::journal(config),
-        metrics: common.metrics.clone(),
-    };
-    Ok(Scheduler::new(config.scheduler.clone(), parts, ready))
-}
-
-fn ingest(config: &Config, auth: Auth, host: Host, inbox: Inbox, common: &Common) -> Ingest {
-    let parts = ingest::Parts {
-        auth,
-        host,
-        committer: common.committer.clone(),
-        inbox,
-        egress: common.egress.clone(),
-        quotas: common.quotas.clone(),
-        memory: common.memory.clone(),
-        ids: IdSource::new(common.clock.clone()),
-        clock: common.clock.clone(),
-        system_events: common.system_events.clone(),
-        metrics: common.metrics.clone(),
-        tasks: common.tasks.clone(),
-    };
-    Ingest::new(config.ingest.clone(), parts, config.server.body_timeout.get())
 }
 
 fn api_parts(

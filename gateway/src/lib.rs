@@ -18,6 +18,7 @@ pub mod keyring;
 pub mod quota;
 pub mod scheduler;
 pub mod system_events;
+pub mod traces;
 
 pub mod app;
 pub mod cli;

@@ -67,6 +67,7 @@ mod site;
 mod standing;
 mod stopping;
 mod tail;
+mod traces;
 mod trying;
 mod two_gateways;
 mod unwell_store;

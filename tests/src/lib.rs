@@ -8,6 +8,7 @@
 pub mod authority;
 pub mod bindings;
 pub mod client;
+pub mod collector;
 pub mod consumer;
 pub mod curl;
 pub mod faults;

@@ -9,6 +9,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
     ("dispatch", &[]),
     ("system_events", &["dispatch"]),
     ("health", &["system_events"]),
+    ("traces", &[]),
     ("ui", &[]),
     ("http", &["ui"]),
     ("quota", &["http"]),

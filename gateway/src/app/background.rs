@@ -1,4 +1,4 @@
-//! Background services: health of subscriptions, and system events.
+//! Background services: health of subscriptions, system events, and the export of traces.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::Common;
 use crate::dispatch::Inbox;
 use crate::system_events::{CanaryStopped, CircuitOpened, SystemEvents};
+use crate::traces::Exporter;
 use crate::{health, system_events};
 use hookgate_domain::TenantId;
 use hookgate_plugin_host::{Incident, Incidents, Tripped};
@@ -14,17 +15,23 @@ use hookgate_registry::Registry;
 use hookgate_runtime::clock::Clock;
 use hookgate_runtime::ids::IdSource;
 
-/// Services for health and system events, and the incidents of the plugin host.
+/// Services for health, system events and traces, and the incidents of the plugin host.
 pub(super) struct Background {
     health: health::Service,
     system_events: system_events::Service,
+    exporter: Option<Exporter>,
     incidents: Incidents,
     handle: SystemEvents,
     clock: Clock,
 }
 
 impl Background {
-    pub(super) fn new(operator: TenantId, registry: &Registry, inbox: &Inbox, common: &Common) -> Self {
+    pub(super) fn new(
+        operator: TenantId,
+        exporter: Option<Exporter>,
+        (registry, inbox): (&Registry, &Inbox),
+        common: &Common,
+    ) -> Self {
         let parts = health::Parts {
             registry: registry.clone(),
             store: Arc::clone(&common.store),
@@ -45,20 +52,31 @@ impl Background {
         Self {
             health,
             system_events: system_events::Service::new(operator, handle.clone(), parts),
+            exporter,
             incidents: registry.host().incidents().clone(),
             handle,
             clock: common.clock.clone(),
         }
     }
 
-    /// Runs all services until the shutdown, then cancels `told`: the committer ends after that.
+    /// Runs all services until the shutdown, then cancels `told`: the committer ends after that, and
+    /// the exporter of traces, with the spans of everything before.
     pub(super) async fn run(self, shutdown: CancellationToken, told: CancellationToken) {
-        tokio::join!(
-            self.system_events.run(shutdown.clone()),
-            self.health.run(shutdown.clone()),
-            shutdown.run_until_cancelled(pass_on(self.incidents, self.handle, self.clock)),
-        );
-        told.cancel();
+        let flushing = told.clone();
+        let services = async {
+            tokio::join!(
+                self.system_events.run(shutdown.clone()),
+                self.health.run(shutdown.clone()),
+                shutdown.run_until_cancelled(pass_on(self.incidents, self.handle, self.clock)),
+            );
+            told.cancel();
+        };
+        let exporting = async {
+            if let Some(exporter) = self.exporter {
+                exporter.run(flushing).await;
+            }
+        };
+        tokio::join!(services, exporting);
     }
 }
 

@@ -69,6 +69,9 @@ pub enum StartError {
     /// A profile is invalid.
     #[error("the profiles cannot be used")]
     Profiles(#[from] Refused),
+    /// The exporter of traces cannot be configured.
+    #[error("traces cannot be exported")]
+    Traces(#[source] Refused),
     /// The retry schedule is invalid.
     #[error("the retry schedule cannot be used")]
     Retry(#[from] BadRetryPolicy),
@@ -78,7 +81,11 @@ impl StartError {
     /// Returns `true` if the configuration is at fault rather than the environment of the gateway.
     pub fn is_configuration(&self) -> bool {
         match self {
-            Self::Retry(_) | Self::Profiles(_) | Self::Outlasted { .. } | Self::SystemTenant(_) => true,
+            Self::Retry(_)
+            | Self::Profiles(_)
+            | Self::Traces(_)
+            | Self::Outlasted { .. }
+            | Self::SystemTenant(_) => true,
             Self::Declared { source, .. } => {
                 !matches!(source, RegistryError::Store(_) | RegistryError::Conflict)
             }
@@ -130,7 +137,7 @@ impl StartError {
             }
             Self::Outlasted { problem, .. } => return problem.hint.clone(),
             Self::Declared { source, .. } => return problems_of(source),
-            Self::Server(_) | Self::Secrets(_) | Self::Egress(_) | Self::Host(_) | Self::KnownStores(_) | Self::Root(_) | Self::Registry(_) | Self::Profiles(_) | Self::SystemTenant(_) | Self::Retry(_) => {
+            Self::Server(_) | Self::Secrets(_) | Self::Egress(_) | Self::Host(_) | Self::KnownStores(_) | Self::Root(_) | Self::Registry(_) | Self::Profiles(_) | Self::Traces(_) | Self::SystemTenant(_) | Self::Retry(_) => {
                 return None;
             }
         };

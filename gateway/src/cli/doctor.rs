@@ -1,6 +1,7 @@
 //! `hookgate doctor`: checks the requirements of plugins and of the gateway on this machine.
 //! It reports how to get what is missing, also without a network, and changes nothing.
 
+mod collector;
 mod machine;
 mod probe;
 
@@ -179,6 +180,7 @@ fn gateway(loaded: &Loaded) -> Result<Vec<Finding>, Failure> {
     findings.push(confinement());
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::of(&error))?;
     findings.extend(runtime.block_on(stored(loaded)));
+    findings.extend(runtime.block_on(collector::collector(config)));
     Ok(findings)
 }
 

@@ -19,6 +19,7 @@ mod retry;
 mod rules;
 mod secret;
 mod tenants;
+mod traces;
 mod words;
 
 use std::collections::BTreeMap;
@@ -47,6 +48,7 @@ pub use reference::{reference, schema};
 pub use retry::Retry;
 pub use secret::{SecretError, SecretText};
 pub use tenants::{DeclaredType, Payload, Step, StepFailure, Subscription, Tenant};
+pub use traces::Traces;
 
 /// The whole configuration.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -98,6 +100,8 @@ pub struct Config {
     pub system_events: system_events::Config,
     /// Logs.
     pub telemetry: telemetry::Config,
+    /// Traces, for an OpenTelemetry collector.
+    pub traces: Traces,
     /// Products' contracts by name, in addition to the built-in ones; a built-in name changes that
     /// contract. See profiles.md.
     pub profiles: BTreeMap<String, profile::file::File>,
@@ -190,6 +194,7 @@ impl Default for Config {
             portal: ui::PortalConfig::default(),
             system_events: system_events::Config::default(),
             telemetry: telemetry::Config::default(),
+            traces: Traces::default(),
             profiles: BTreeMap::new(),
             tenants: BTreeMap::new(),
         }

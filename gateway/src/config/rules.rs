@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{Auth, Config, Problem, SHORTEST_KEY, Tenant, tenants};
+use super::{Auth, Config, Problem, SHORTEST_KEY, Tenant, tenants, traces};
 use crate::ui::TrustedProxy;
 use hookgate_contract::profile::{Profile, Profiles};
 use hookgate_domain::TenantId;
@@ -24,6 +24,7 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     if let Err(error) = check_level(&config.telemetry.level) {
         problems.push(Problem::of("telemetry.level", error.to_string(), None));
     }
+    traces::check(config, &mut problems);
     profiles(config, &mut problems);
     problems
 }
@@ -391,6 +392,32 @@ mod tests {
             ["retention.events"]
         );
         assert_eq!(keys(|c| c.registry.max_patterns = 65), ["registry.max_patterns"]);
+        for (endpoint, fits) in [
+            ("http://localhost:4318/v1/traces", true),
+            ("https://collector.example/v1/traces", true),
+            ("ftp://localhost/", false),
+            ("http://user:pass@localhost/", false),
+            ("http://localhost/?key=1", false),
+        ] {
+            let found = keys(|c| c.traces.endpoint = endpoint.parse().ok());
+            assert_eq!(found.is_empty(), fits, "{endpoint}: {found:?}");
+        }
+        assert_eq!(keys(|c| c.traces.sample_ratio = 1.5), ["traces.sample_ratio"]);
+        assert_eq!(
+            keys(|c| c.traces.sample_ratio = f64::NAN),
+            ["traces.sample_ratio"]
+        );
+        assert_eq!(keys(|c| c.traces.max_queue = 0), ["traces.max_queue"]);
+        let header = |name: &str, value: &str| {
+            let value = serde_json::from_value(value.into()).expect("a text");
+            keys(|c| drop(c.traces.headers.insert(name.to_owned(), value)))
+        };
+        assert_eq!(header("authorization", "Bearer x"), Vec::<String>::new());
+        assert_eq!(header("host", "x"), ["traces.headers.host"]);
+        assert_eq!(
+            header("authorization", "env:HG_NONE"),
+            ["traces.headers.authorization"]
+        );
     }
 
     #[test]

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::Attempter;
 use super::destination::{Destination, NoDestination};
+use super::traced;
 use super::transform::NotSent;
 use hookgate_contract::profile::{Message, Signature};
 use hookgate_domain::units::Size;
 use hookgate_domain::{Attempt, DeliveryMode, Event, Hops, Outcome, StepReport, Timestamp, Trigger};
 use hookgate_egress::{Answer, HeaderMap, HeaderName, HeaderValue, Request};
+use hookgate_runtime::telemetry::traces::Span;
 use hookgate_store::Leased;
 
 /// Result of trying an attempt.
@@ -44,11 +46,23 @@ pub enum Attempted {
 impl Attempter {
     /// Attempts a delivery. The output of its chain is stored in the lease.
     pub async fn attempt(&self, leased: &mut Leased) -> Attempted {
+        let mut span = self.span(leased);
+        let attempted = self.attempt_in(leased, span.as_mut()).await;
+        if let Some(span) = span {
+            traced::end(span, &attempted);
+        }
+        attempted
+    }
+
+    async fn attempt_in(&self, leased: &mut Leased, mut span: Option<&mut Span>) -> Attempted {
         let (started, clock) = (self.parts.clock.now(), Instant::now());
         let (mut steps, mut expired) = (Vec::new(), false);
         let mut keep = self.config.keep_response;
         let answer = match self.destination(leased, started).await {
-            Ok(mut destination) => match self.prepare(leased, &mut destination, &mut steps).await {
+            Ok(mut destination) => match self
+                .prepare(leased, &mut destination, span.as_deref(), &mut steps)
+                .await
+            {
                 Ok(made) => {
                     let takes_out = destination.profile.privacy.takes_out();
                     keep = keep.or(Some(!takes_out));
@@ -58,6 +72,10 @@ impl Attempter {
                     if leased.trigger == Trigger::Test {
                         let headers = &mut destination.headers;
                         headers.insert(TEST_HEADER, HeaderValue::from_static("true"));
+                    }
+                    self.pass_trace_on(&mut destination.headers, leased, span.as_deref());
+                    if let Some(span) = &mut span {
+                        traced::describe_request(span, &destination.url);
                     }
                     let answer = self.send(event, destination, started).await;
                     // Nothing was sent, because this process or machine lacks a resource.
@@ -122,6 +140,7 @@ impl Attempter {
         &self,
         leased: &mut Leased,
         destination: &mut Destination,
+        span: Option<&Span>,
         steps: &mut Vec<StepReport>,
     ) -> Result<Option<Event>, NotSent> {
         let anew = destination.tenant.privacy.anew(&leased.event).is_some();
@@ -136,7 +155,12 @@ impl Attempter {
                 let began = Instant::now();
                 let tenant = Arc::clone(&destination.tenant);
                 let screened = self
-                    .transform(leased, &tenant, chain, destination.timeout)
+                    .transform(
+                        leased,
+                        &tenant,
+                        (chain, span.map(Span::recording)),
+                        destination.timeout,
+                    )
                     .await?;
                 destination.timeout = destination.timeout.saturating_sub(began.elapsed());
                 let Some(made) = screened.made else {

@@ -33,6 +33,9 @@ pub struct Config {
     pub keep_response: Option<bool>,
     /// Maximum stored size of an answer, at most 4KiB.
     pub max_response: Size,
+    /// Pass the trace context on to endpoints: the headers `traceparent` and `tracestate`. They are
+    /// the producer's, below the span of the attempt where the trace is recorded (`traces`).
+    pub trace_context: bool,
 }
 
 /// Settings that contradict each other.
@@ -114,6 +117,7 @@ impl Default for Config {
             max_crashes: 3,
             keep_response: None,
             max_response: Size::from_bytes(1024),
+            trace_context: false,
         }
     }
 }

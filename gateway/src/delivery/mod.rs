@@ -12,6 +12,7 @@ mod config;
 mod destination;
 mod settle;
 mod shadow;
+mod traced;
 mod transform;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use hookgate_egress::Client;
 use hookgate_registry::Registry;
 use hookgate_runtime::clock::Clock;
 use hookgate_runtime::telemetry::Metrics;
+use hookgate_runtime::telemetry::traces::Tracer;
 use hookgate_store::clock::StoreClock;
 use hookgate_store::group::Committer;
 
@@ -62,6 +64,8 @@ pub struct Parts {
     pub system_events: SystemEvents,
     /// Metrics.
     pub metrics: Metrics,
+    /// Records traces of attempts.
+    pub tracer: Tracer,
 }
 
 impl Attempter {

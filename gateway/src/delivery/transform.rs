@@ -16,6 +16,7 @@ use hookgate_json::budget::TooMuchWork;
 use hookgate_json::{Document, Limits};
 use hookgate_plugin_host::{Call, Chain, LaneRefusal, Phase, TenantLane, Verdict};
 use hookgate_registry::Tenant;
+use hookgate_runtime::telemetry::traces::Recording;
 use hookgate_store::Leased;
 
 /// Event and data to send.
@@ -53,7 +54,7 @@ impl Attempter {
         &self,
         leased: &Leased,
         tenant: &Arc<Tenant>,
-        chain: Option<Arc<Chain>>,
+        (chain, trace): (Option<Arc<Chain>>, Option<Recording>),
         time: Duration,
     ) -> Result<Transformed, NotSent> {
         let blocked = |reason| NotSent::Failed(Outcome::Blocked { reason }, Vec::new());
@@ -68,7 +69,13 @@ impl Attempter {
             let Some(chain) = chain else {
                 return Ok((event, None));
             };
-            let done = lane.chain(call((target, attempt), &event, &chain)?);
+            let call = call((target, attempt), &event, &chain)?;
+            let span = trace.and_then(|trace| trace.span("chain"));
+            let done = lane.chain(call);
+            if let Some(mut span) = span {
+                span.set("hookgate.chain", "delivery");
+                done.record(span);
+            }
             Ok((event, Some(done)))
         };
         let ran = self

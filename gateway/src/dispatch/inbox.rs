@@ -370,6 +370,7 @@ mod tests {
             steps: Vec::new(),
             rules: Default::default(),
             hops: Default::default(),
+            trace: None,
         }
     }
 

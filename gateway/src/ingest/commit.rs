@@ -7,6 +7,7 @@ use crate::http::{Code, Problem};
 use hookgate_domain::{DeliveryId, Event, EventId, Fate, Target, Trigger};
 use hookgate_registry::Tenant;
 use hookgate_runtime::telemetry::AcceptResult;
+use hookgate_runtime::telemetry::traces::Recording;
 use hookgate_store::{Accepted, Idempotency, LeasePolicy, Leased, NewEvent, StoreError, Submission, Token};
 
 use super::Ingest;
@@ -30,6 +31,7 @@ impl Ingest {
         tenant: Arc<Tenant>,
         events: Vec<NewEvent>,
         idempotency: Option<Idempotency>,
+        trace: Option<Recording>,
     ) -> Result<Vec<AcceptedEvent>, Problem> {
         let parts = &self.inner.parts;
         let deliveries: usize = events.iter().map(|new| new.targets.len()).sum();
@@ -49,11 +51,13 @@ impl Ingest {
             lease,
             limits: tenant.quotas.stored,
         };
-        let accepted = parts
-            .committer
-            .accept(submission)
-            .await
-            .map_err(|error| self.not_stored(&error))?;
+        let mut span = trace.and_then(|trace| trace.span("store.accept"));
+        let accepted = parts.committer.accept(submission).await;
+        if let (Some(span), Err(_)) = (&mut span, &accepted) {
+            span.fail();
+        }
+        drop(span);
+        let accepted = accepted.map_err(|error| self.not_stored(&error))?;
         match accepted {
             Accepted::Stored { fresh, token } => {
                 let answers: Vec<_> = pending

@@ -22,6 +22,7 @@ use hookgate_json::budget::{TooMuchWork, WorkBudget};
 use hookgate_json::{Document, Limits, Object, Value};
 use hookgate_plugin_host::{Call, Phase, TenantLane, Verdict};
 use hookgate_registry::Tenant;
+use hookgate_runtime::telemetry::traces::{Recording, Span};
 use hookgate_store::NewEvent;
 
 /// Data of an event apart from its payload.
@@ -36,6 +37,8 @@ pub(super) struct Making {
     /// Prefix of pointers in problems.
     prefix: String,
     purpose: Purpose,
+    /// Trace of the request, if it is recorded.
+    trace: Option<Recording>,
 }
 
 /// Progress of the processing.
@@ -103,7 +106,7 @@ impl Making {
         tenant: &Arc<Tenant>,
         candidate: &Candidate,
         prefix: String,
-        purpose: Purpose,
+        (purpose, trace): (Purpose, Option<Recording>),
         parts: &Parts,
     ) -> Self {
         let id = candidate.id.clone();
@@ -118,6 +121,7 @@ impl Making {
             deliver_to: candidate.deliver_to.clone(),
             prefix,
             purpose,
+            trace,
         }
     }
 
@@ -184,6 +188,7 @@ impl Making {
             return Ok(self.finish(&data, metadata, Vec::new(), &work)?);
         };
         let has_metadata = metadata.is_some();
+        let span = self.chain_span();
         let done = lane.chain(Call {
             tenant: self.tenant.id.clone(),
             chain: Arc::clone(chain),
@@ -194,6 +199,9 @@ impl Making {
             metadata: Arc::new(metadata.unwrap_or_else(empty_object)),
             data,
         });
+        if let Some(span) = span {
+            done.record(span);
+        }
         let failures = done.failures();
         failing.extend(failures.map(|(step, kind)| PluginFailing::of(&self.tenant.id, step, kind)));
         match done.verdict {
@@ -209,6 +217,15 @@ impl Making {
             Verdict::Drop { reason, .. } => Ok(self.dropped(reason, done.steps)),
             refusal => Err(Refused::Verdict(refusal, self.prefix)),
         }
+    }
+
+    /// Begins the span of the chain, if the trace is recorded.
+    fn chain_span(&self) -> Option<Span> {
+        let mut span = self.trace.as_ref()?.span("chain")?;
+        span.set("hookgate.chain", "ingress");
+        span.set("messaging.message.id", self.id.as_str().to_owned());
+        span.set("hookgate.event.type", self.kind.as_str().to_owned());
+        Some(span)
     }
 
     fn rules(&self) -> Option<&Rules> {
@@ -317,6 +334,7 @@ impl Making {
             steps,
             rules: self.rules().map(Rules::mark).unwrap_or_default(),
             hops: Hops::default(),
+            trace: None,
         }
     }
 }

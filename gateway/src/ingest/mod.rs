@@ -23,12 +23,13 @@ mod parse;
 mod routes;
 mod run_chain;
 mod test_event;
+mod traced;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderMap, Request};
 use hyper::body::Body;
 
 use crate::dispatch::Inbox;
@@ -46,12 +47,14 @@ use hookgate_runtime::clock::Clock;
 use hookgate_runtime::ids::IdSource;
 use hookgate_runtime::memory::MemoryPool;
 use hookgate_runtime::tasks::Tasks;
+use hookgate_runtime::telemetry::traces::Tracer;
 use hookgate_runtime::telemetry::{AcceptResult, Metrics};
 use hookgate_store::group::Committer;
 
 use detach::DetachOnDrop;
 use format::Format;
 use parse::Allowed;
+use traced::RequestTrace;
 
 pub use answer::{AcceptedEvent, AcceptedEvents, EventStatus};
 pub use config::Config;
@@ -89,6 +92,10 @@ pub struct Parts {
     pub system_events: SystemEvents,
     /// Metrics.
     pub metrics: Metrics,
+    /// Records traces of requests.
+    pub tracer: Tracer,
+    /// Set if events keep their producer's trace context even where it is not recorded.
+    pub keep_trace_context: bool,
     /// Tasks that continue commits whose producer has disconnected.
     pub tasks: Tasks,
 }
@@ -134,43 +141,70 @@ impl Ingest {
         let started = Instant::now();
         let (head, body) = request.into_parts();
         let tenant = self.inner.parts.auth.tenant(&head, Scope::Publish)?;
-        let hops = hops(&head.headers)?;
-        let format = Format::of(&head.headers)?;
-        let key = idempotency_key(&head.headers)?;
+        let trace = RequestTrace::begin(&self.inner.parts, &tenant.id, &head.headers);
+        let answered = self.accept_of(&tenant, &head.headers, body, &trace).await;
+        trace.end(answered.as_ref().map(|(accepted, _)| accepted.as_slice()));
+        let (accepted, many) = answered?;
+        if !accepted.is_empty() {
+            let took = started.elapsed();
+            self.inner.parts.metrics.accept_took(took);
+            told(&tenant, &accepted, took);
+        }
+        Ok(answer::reply_to(accepted, many))
+    }
+
+    /// Accepts the events of a tenant's request. Returns their results, and `true` if they came as
+    /// an array.
+    async fn accept_of<B>(
+        &self,
+        tenant: &Arc<Tenant>,
+        headers: &HeaderMap,
+        body: B,
+        trace: &RequestTrace,
+    ) -> Result<(Vec<AcceptedEvent>, bool), Problem>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let hops = hops(headers)?;
+        let format = Format::of(headers)?;
+        let key = idempotency_key(headers)?;
         let account = Account {
             pool: &self.inner.parts.memory,
             owner: Some(&tenant.id),
         };
-        self.admit_request(&tenant).await?;
-        let received = receive(&head.headers, body, self.inner.body, account).await?;
-        let in_flight = self.enter(&tenant)?;
+        self.admit_request(tenant).await?;
+        let received = receive(headers, body, self.inner.body, account).await?;
+        let in_flight = self.enter(tenant)?;
         let (body, mut memory) = (json_text(received.bytes)?, received.memory);
         account.charge_document(&mut memory, &body)?;
-        let parsed = parse::parse(format, &head.headers, &body, self.inner.allowed)?;
-        let idempotency = key.map(|key| idempotency::of(key, tenant.created, format, &head.headers, &body));
+        let parsed = parse::parse(format, headers, &body, self.inner.allowed)?;
+        let idempotency = key.map(|key| idempotency::of(key, tenant.created, format, headers, &body));
         drop(body);
         let many = parsed.many;
         if parsed.candidates.is_empty() {
-            return Ok(answer::reply_to(Vec::new(), many));
+            return Ok((Vec::new(), many));
         }
-        self.admit_events(&tenant, parsed.candidates.len())?;
+        self.admit_events(tenant, parsed.candidates.len())?;
         parse::check_times(&parsed.candidates, self.inner.parts.clock.now(), many)?;
-        let mut screened = self.run_chain(&tenant, parsed.candidates, many).await?;
+        let recording = trace.recording();
+        let mut screened = self
+            .run_chain(tenant, parsed.candidates, many, recording.clone())
+            .await?;
         for new in &mut screened {
-            Arc::make_mut(&mut new.event).hops = hops;
+            let event = Arc::make_mut(&mut new.event);
+            event.hops = hops;
+            event.trace = trace.stored();
         }
-        let commit = self.clone().commit(Arc::clone(&tenant), screened, idempotency);
+        let commit = self
+            .clone()
+            .commit(Arc::clone(tenant), screened, idempotency, recording);
         let held = (memory, in_flight);
         let accepted = DetachOnDrop::new(&self.inner.parts.tasks, async move {
             let accepted = commit.await;
             drop(held);
             accepted
         });
-        let accepted = accepted.await?;
-        let took = started.elapsed();
-        self.inner.parts.metrics.accept_took(took);
-        told(&tenant, &accepted, took);
-        Ok(answer::reply_to(accepted, many))
+        Ok((accepted.await?, many))
     }
 
     /// Charges the tenant's quotas for a request, before its body is read.

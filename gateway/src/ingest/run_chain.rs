@@ -10,6 +10,7 @@ use hookgate_json::budget::TooMuchWork;
 use hookgate_plugin_host::{Failure, LaneRefusal, TenantLane, Verdict};
 use hookgate_registry::{Place, Tenant};
 use hookgate_runtime::telemetry::AcceptResult;
+use hookgate_runtime::telemetry::traces::Recording;
 use hookgate_store::NewEvent;
 
 use super::Ingest;
@@ -24,6 +25,7 @@ impl Ingest {
         tenant: &Arc<Tenant>,
         candidates: Vec<Candidate>,
         many: bool,
+        trace: Option<Recording>,
     ) -> Result<Vec<NewEvent>, Problem> {
         if tenant.is_behind() {
             // The newer state may have subscriptions that are unknown here: the event would miss
@@ -40,7 +42,7 @@ impl Ingest {
         for (index, candidate) in candidates.into_iter().enumerate() {
             let prefix = prefix(index);
             events.push(
-                self.run_chain_one(tenant, candidate, prefix, Purpose::Publish)
+                self.run_chain_one(tenant, candidate, prefix, (Purpose::Publish, trace.clone()))
                     .await?,
             );
         }
@@ -99,7 +101,7 @@ impl Ingest {
         tenant: &Arc<Tenant>,
         candidate: Candidate,
         prefix: String,
-        purpose: Purpose,
+        (purpose, trace): (Purpose, Option<Recording>),
     ) -> Result<NewEvent, Problem> {
         // No event passes the previous chain, which may lack a redaction.
         if tenant.chain.is_some() && tenant.is_loading(Place::Ingress) {
@@ -107,7 +109,7 @@ impl Ingest {
             return Err(Problem::new(Code::TenantLoading, detail).retry_after(PAUSE));
         }
         let parts = &self.inner.parts;
-        let making = Making::of(tenant, &candidate, prefix, purpose, parts);
+        let making = Making::of(tenant, &candidate, prefix, (purpose, trace), parts);
         let begun = Begun::of(candidate, self.inner.allowed.document);
         let begun = match making.at_once(begun) {
             AtOnce::Made(made) => return made,

@@ -42,7 +42,7 @@ impl Ingest {
             data,
             deliver_to: None,
         };
-        let made = self.run_chain_one(tenant, candidate, String::new(), Purpose::Test);
+        let made = self.run_chain_one(tenant, candidate, String::new(), (Purpose::Test, None));
         let event = Arc::unwrap_or_clone(made.await?.event);
         if let Fate::Filtered { reason } = &event.fate {
             let detail = format!("The tenant's chain dropped the test event: {reason}");

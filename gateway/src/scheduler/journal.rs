@@ -384,6 +384,7 @@ mod tests {
             steps: vec![],
             rules: Default::default(),
             hops: Default::default(),
+            trace: None,
         }
     }
 

@@ -189,6 +189,7 @@ impl Service {
             steps: Vec::new(),
             rules: RulesMark::default(),
             hops: Hops::default(),
+            trace: None,
         };
         let subscriptions = tenant.subscriptions.iter();
         let others = subscriptions.filter(|one| Some(one.id) != told.not_to);

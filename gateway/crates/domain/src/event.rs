@@ -8,7 +8,7 @@ use bytes::Bytes;
 use compact_str::CompactString;
 use url::Url;
 
-use super::{EventId, Hops, TenantId, Timestamp};
+use super::{EventId, Hops, TenantId, Timestamp, TraceContext};
 
 /// Type of an event.
 ///
@@ -49,6 +49,9 @@ pub struct Event {
     pub rules: RulesMark,
     /// Number of gateways that the event passed before this one.
     pub hops: Hops,
+    /// Position in the producer's trace, or in the gateway's own; `None`: neither is recorded or
+    /// passed on.
+    pub trace: Option<Box<TraceContext>>,
 }
 
 /// Fingerprint of privacy rules: equal marks mean equal rules. The default means no rules.
@@ -131,7 +134,8 @@ impl Event {
     /// Approximate memory size in bytes.
     pub fn size(&self) -> usize {
         let steps: usize = self.steps.iter().map(StepReport::size).sum();
-        size_of::<Self>() + self.data.len() + self.metadata.as_ref().map_or(0, Bytes::len) + steps
+        let trace = self.trace.as_ref().map_or(0, |trace| trace.size());
+        size_of::<Self>() + self.data.len() + self.metadata.as_ref().map_or(0, Bytes::len) + steps + trace
     }
 }
 

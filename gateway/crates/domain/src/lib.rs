@@ -23,6 +23,7 @@ pub mod stats;
 pub mod subscription;
 pub mod time;
 pub mod token_bucket;
+pub mod trace_context;
 pub mod units;
 
 pub use decide::{AnswerRules, Gone, Pause, RetryAfter, RetryRules};
@@ -42,3 +43,4 @@ pub use stats::{Stats, Tally};
 pub use subscription::{DeliveryMode, PayloadMode, Status, Subscription};
 pub use time::Timestamp;
 pub use token_bucket::{BucketEmpty, Rate, TokenBucket};
+pub use trace_context::TraceContext;

@@ -58,6 +58,7 @@ mod step_verdict;
 #[cfg(test)]
 pub(crate) mod tests;
 mod ticker;
+mod traced;
 mod trial;
 mod upload;
 mod version_stats;

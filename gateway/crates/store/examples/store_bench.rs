@@ -167,6 +167,7 @@ impl Caller {
             steps: Vec::new(),
             rules: Default::default(),
             hops: Default::default(),
+            trace: None,
         };
         let delivery = DeliveryId {
             event: event.id.clone(),

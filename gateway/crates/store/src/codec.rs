@@ -9,6 +9,7 @@
 mod attempt_log;
 mod series;
 mod stats;
+mod trace;
 mod unsent;
 mod wire;
 
@@ -75,6 +76,7 @@ pub(crate) fn encode_event(event: &Event, targets: &[Target]) -> Vec<u8> {
     if event.hops > Hops::default() {
         out.byte(HOPS | event.hops.get());
     }
+    trace::write(&mut out, event.trace.as_deref());
     write_fate(&mut out, &event.fate);
     write_steps(&mut out, &event.steps);
     out.list(targets, |out, target| out.target(*target));
@@ -102,6 +104,7 @@ pub(crate) fn decode_event(
         hops @ FIRST_HOPS..=LAST_HOPS => (hops & !HOPS, from.byte()?),
         tag => (0, tag),
     };
+    let (trace, tag) = trace::read(&mut from, tag)?;
     let fate = read_fate(&mut from, tag)?;
     let steps = from.list(read_step)?;
     let targets = from.list(Reader::target)?;
@@ -122,6 +125,7 @@ pub(crate) fn decode_event(
         steps,
         rules: RulesMark(rules),
         hops: Hops::new(hops),
+        trace,
     };
     Ok((event, targets))
 }

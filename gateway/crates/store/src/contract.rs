@@ -153,6 +153,7 @@ pub(crate) fn event(tenant: &TenantId, id: &str) -> Event {
         steps: vec![],
         rules: Default::default(),
         hops: Default::default(),
+        trace: None,
     }
 }
 

@@ -150,6 +150,8 @@ impl Rig {
             clock: clock.clone(),
             system_events: crate::system_events::SystemEvents::new(&crate::system_events::Config::default()),
             metrics: metrics.clone(),
+            tracer: Default::default(),
+            keep_trace_context: false,
             tasks: Tasks::default(),
         };
         let ingest = Ingest::new(config, ingest, Duration::from_secs(5));

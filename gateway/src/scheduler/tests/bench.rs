@@ -110,6 +110,7 @@ impl Bench {
             watch: Watch::default(),
             system_events: SystemEvents::new(&crate::system_events::Config::default()),
             metrics: metrics.clone(),
+            tracer: Default::default(),
         };
         let parts = Parts {
             attempter: Attempter::new(delivery::Config::default(), wishes.retry, parts),
@@ -235,6 +236,7 @@ impl Bench {
             steps: Vec::new(),
             rules: Default::default(),
             hops: Default::default(),
+            trace: None,
         }
     }
 

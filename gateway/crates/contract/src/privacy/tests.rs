@@ -313,6 +313,7 @@ fn event(data: &Value) -> Event {
         steps: Vec::new(),
         rules: RulesMark::default(),
         hops: Hops::default(),
+        trace: None,
     }
 }
 

@@ -33,6 +33,7 @@ fn event(id: &str, kind: &str, created: &str, data: &str) -> Event {
         steps: Vec::new(),
         rules: Default::default(),
         hops: Default::default(),
+        trace: None,
     }
 }
 

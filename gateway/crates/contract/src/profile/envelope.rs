@@ -321,6 +321,7 @@ mod tests {
             steps: Vec::new(),
             rules: Default::default(),
             hops: Default::default(),
+            trace: None,
         };
         let envelope = if members.is_empty() {
             Envelope::data(numbers)

@@ -27,6 +27,7 @@ use super::losses::Losses;
 use super::process::Process;
 use super::requests::HttpFigures;
 use super::series::PluginSeries;
+use super::traces::TraceFigures;
 use hookgate_domain::Outcome;
 use hookgate_domain::delivery::Stage;
 use hookgate_domain::subscription::DisableReason;
@@ -247,6 +248,11 @@ impl Metrics {
         &self.inner.http
     }
 
+    /// Figures of traces.
+    pub(super) fn traces(&self) -> &TraceFigures {
+        &self.inner.traces
+    }
+
     /// Figures of backups.
     pub(super) fn backups(&self) -> &BackupFigures {
         &self.inner.backups
@@ -309,6 +315,7 @@ struct Inner {
     store_accepting: Gauge,
     store_warnings: Gauge,
     backups: BackupFigures,
+    traces: TraceFigures,
     losses: Losses,
     tenants: Gauge,
     http: HttpFigures,
@@ -341,6 +348,7 @@ impl Inner {
             store_accepting: Gauge::default(),
             store_warnings: Gauge::default(),
             backups: BackupFigures::default(),
+            traces: TraceFigures::default(),
             losses: Losses::default(),
             tenants: Gauge::default(),
             http: HttpFigures::default(),
@@ -350,6 +358,7 @@ impl Inner {
         inner.register_deliveries();
         inner.register_process();
         inner.backups.register(&mut inner.registry);
+        inner.traces.register(&mut inner.registry);
         inner.begin_at_zero();
         inner
     }

@@ -1,7 +1,8 @@
-//! Telemetry for the operator: logs and metrics.
+//! Telemetry for the operator: logs, metrics and traces.
 //!
 //! Every operation emits one wide `tracing` event (`event.accepted`, `delivery.attempted`); its
-//! field names are in `fields`. Counters and histograms are updated through a [`Metrics`] handle.
+//! field names are in `fields`. Counters and histograms are updated through a [`Metrics`] handle,
+//! spans are started by a [`Tracer`](traces::Tracer).
 //! Neither ever carries payloads, secrets or a tenant's free text. `app` sets this up once; nothing
 //! here reads time or has static state beyond `tracing`'s subscriber.
 
@@ -17,6 +18,7 @@ mod process;
 mod quotas;
 mod requests;
 mod series;
+pub mod traces;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,7 @@
 //! Round trips of records, and rejection of corrupt bytes.
 
 use std::iter;
+use std::num::{NonZeroU64, NonZeroU128};
 use std::time::Duration;
 
 use proptest::collection::vec;
@@ -8,7 +9,8 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
-use hookgate_domain::UnsentRequest;
+use hookgate_domain::trace_context::{SpanId, TraceId};
+use hookgate_domain::{TraceContext, UnsentRequest};
 
 fn tenant() -> TenantId {
     "acme".parse().unwrap()
@@ -138,23 +140,36 @@ fn event() -> impl Strategy<Value = Event> {
     ];
     let head = ("[a-z]{1,8}(\\.[a-z]{1,8}){0,2}", time(), fate());
     let rules = prop_oneof![Just(0), any::<u64>()].prop_map(RulesMark);
-    let rules = (rules, (0_u8..4).prop_map(Hops::new), time());
+    let passed = ((0_u8..4).prop_map(Hops::new), option::of(trace()));
+    let rules = (rules, passed, time());
     (head, bytes(), option::of(bytes()), url, vec(step(), 0..3), rules).prop_map(
-        |((kind, created, fate), data, metadata, deliver_to, steps, (rules, hops, accepted))| Event {
-            id: id(),
-            tenant: tenant(),
-            kind: kind.parse().unwrap(),
-            created,
-            accepted,
-            data,
-            metadata,
-            deliver_to,
-            fate,
-            steps,
-            rules,
-            hops,
+        |((kind, created, fate), data, metadata, deliver_to, steps, (rules, (hops, trace), accepted))| {
+            Event {
+                id: id(),
+                tenant: tenant(),
+                kind: kind.parse().unwrap(),
+                created,
+                accepted,
+                data,
+                metadata,
+                deliver_to,
+                fate,
+                steps,
+                rules,
+                hops,
+                trace,
+            }
         },
     )
+}
+
+fn trace() -> impl Strategy<Value = Box<TraceContext>> {
+    let ids = (1_u128.., 1_u64..).prop_map(|(trace, span)| {
+        let (trace, span) = (NonZeroU128::new(trace), NonZeroU64::new(span));
+        (TraceId(trace.unwrap()), SpanId(span.unwrap()))
+    });
+    (ids, any::<u8>(), "([a-z]{1,8}=[ -+]{1,8},){0,3}[a-z]=[0-9]")
+        .prop_map(|((trace, span), flags, state)| Box::new(TraceContext::new(trace, span, flags, &state)))
 }
 
 fn delivery() -> impl Strategy<Value = Hidden> {
@@ -257,6 +272,7 @@ fn bare(data: Bytes) -> Event {
         steps: vec![],
         rules: Default::default(),
         hops: Default::default(),
+        trace: None,
     }
 }
 
