@@ -408,6 +408,8 @@ async fn bulk_jobs_show_what_the_caller_reaches(on: On) {
     );
     let none = operator.get("/v1/operator/jobs?tenant=globex").await.expect(200);
     assert_eq!(none["data"], json!([]));
+    let refused = operator.get("/v1/operator/jobs?tenant=nobody").await;
+    assert_eq!((refused.status, refused.code()), (400, "invalid_parameter"));
     operator.get(&format!("/v1/operator/jobs/{id}")).await.expect(200);
     let refused = operator
         .post(&format!("/v1/operator/jobs/{id}/pause"), &json!({}))
