@@ -120,8 +120,6 @@ async fn bulk_retry_makes_one_new_delivery_of_each_dead_letter(on: On) {
         (second["data"].as_array().unwrap().len(), &second["next_cursor"]),
         (1, &Value::Null)
     );
-    let log = site.gateway.log().join("\n");
-    assert!(log.contains("bulk_job.started") && log.contains(&id), "{log}");
 }
 
 async fn bulk_cancel_and_disable_reach_what_the_filter_finds(on: On) {
