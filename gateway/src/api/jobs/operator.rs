@@ -14,7 +14,7 @@ use super::super::describe::{described, does};
 use super::super::fields::Parsed;
 use super::super::input::{Body, Consuming, Id, NoDelivery, Operator, Params, not_found};
 use super::super::lists::TriesView;
-use super::super::lists::operator::OfTenant;
+use super::super::lists::operator::{OfTenant, named};
 use super::super::page::{self, Page, PageQuery};
 use super::super::views::{DeliveryStatus, StatusClassView};
 use super::filter::{BulkAction, BulkFilter};
@@ -175,30 +175,28 @@ async fn list(
     _: Operator,
     Params(query): Params<OperatorJobsQuery>,
 ) -> Result<Json<Page<OfTenant<JobView>>>, Problem> {
-    let tenants = api.registry.tenants();
-    let wanted = |tenant: &&Arc<Tenant>| {
-        query
-            .tenant
-            .as_deref()
-            .is_none_or(|name| tenant.id.as_str() == name)
+    let tenants = match query.tenant.as_deref() {
+        Some(name) => vec![named(&api, name)?],
+        None => api.registry.tenants(),
     };
-    let tenants = tenants.iter().filter(wanted);
-    let named = tenants.flat_map(|tenant| tenant.bulk_jobs.iter().map(move |job| (tenant, job)));
-    let mut named: Vec<_> = named.collect();
-    named.sort_unstable_by(|(_, one), (_, other)| other.id.cmp(&one.id));
+    let jobs = tenants
+        .iter()
+        .flat_map(|tenant| tenant.bulk_jobs.iter().map(move |job| (tenant, job)));
+    let mut jobs: Vec<_> = jobs.collect();
+    jobs.sort_unstable_by(|(_, one), (_, other)| other.id.cmp(&one.id));
     let query = PageQuery {
         limit: query.limit,
         cursor: query.cursor,
     };
-    let named = page::of(named.into_iter(), |(_, job)| page::newest_first(&job.id), &query)?;
-    let mut data = Vec::with_capacity(named.data.len());
-    for (tenant, job) in named.data {
+    let listed = page::of(jobs.into_iter(), |(_, job)| page::newest_first(&job.id), &query)?;
+    let mut data = Vec::with_capacity(listed.data.len());
+    for (tenant, job) in listed.data {
         let stored = Stored::load(&api, tenant, &job.id).await?;
         data.extend(stored.map(|stored| of(tenant, JobView::of(&stored.job))));
     }
     Ok(Json(Page {
         data,
-        next_cursor: named.next_cursor,
+        next_cursor: listed.next_cursor,
     }))
 }
 

@@ -193,6 +193,14 @@ pub(super) async fn remove(api: &Api, tenant: &Tenant, id: &str) -> Result<(), S
     Ok(())
 }
 
+/// Returns `true` if a job has no note: it has reached its end.
+///
+/// # Errors
+/// The store's.
+pub(super) async fn is_gone(api: &Api, tenant: &Tenant, id: &str) -> Result<bool, StoreError> {
+    Ok(api.store.note(&name(tenant, id)).await?.is_none())
+}
+
 impl Stored {
     /// Reads a job; `None`: there is none that this version can read.
     ///

@@ -11,7 +11,7 @@ use futures_util::{StreamExt as _, stream};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::super::Api;
-use super::record::{BulkJob, JobError, JobState, LEASE, Stored};
+use super::record::{BulkJob, JobError, JobState, LEASE, Stored, is_gone};
 use super::work::{Most, Page, caller, page};
 use crate::http::{Code, Problem, Retry};
 use hookgate_registry::Tenant;
@@ -49,7 +49,11 @@ async fn run_slices(api: &Api, tenant: Arc<Tenant>) {
 /// Runs a slice of a job if it is due and no other gateway has it.
 async fn run_slice(api: &Api, tenant: &Arc<Tenant>, id: &str, most: Most) -> Result<(), Problem> {
     let Some(mut stored) = Stored::load(api, tenant, id).await? else {
-        return Ok(api.registry.close_job(&tenant.id, id).await?);
+        // What a newer version wrote is left to it.
+        if is_gone(api, tenant, id).await? {
+            api.registry.close_job(&tenant.id, id).await?;
+        }
+        return Ok(());
     };
     let begun = api.feed.store_now();
     let mut job = stored.job.clone();

@@ -339,15 +339,22 @@ impl Page {
     }
 }
 
+/// The tenant that a query names.
+///
+/// # Errors
+/// `invalid_parameter`.
+pub(in crate::api) fn named(api: &Api, name: &str) -> Result<Arc<Tenant>, Problem> {
+    let id = name.parse::<TenantId>().ok();
+    id.and_then(|id| api.registry.tenant(&id)).ok_or_else(|| {
+        let detail = "The query is wrong: `tenant` is not a tenant's name.";
+        Problem::new(Code::InvalidParameter, detail)
+    })
+}
+
 /// The tenants that are asked, by name.
 fn tenants(api: &Api, only: Option<&str>) -> Result<Vec<Arc<Tenant>>, Problem> {
     if let Some(name) = only {
-        let id = name.parse::<TenantId>().ok();
-        let tenant = id.and_then(|id| api.registry.tenant(&id)).ok_or_else(|| {
-            let detail = "The query is wrong: `tenant` is not a tenant's name.";
-            Problem::new(Code::InvalidParameter, detail)
-        })?;
-        return Ok(vec![tenant]);
+        return Ok(vec![named(api, name)?]);
     }
     let mut tenants = api.registry.tenants();
     if tenants.len() > MOST_TENANTS {
