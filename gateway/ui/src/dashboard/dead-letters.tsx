@@ -23,7 +23,7 @@ export default function DeadLetters() {
     { name: 'tenant', title: 'Tenant', hide: 'narrow', cell: (row) => row.tenant },
     { name: 'answer', title: 'Last response', cell: (row) => <Answer row={row} /> },
     { name: 'attempts', title: 'Attempts', number: true, hide: 'narrow', cell: (row) => row.attempts },
-    { name: 'at', title: 'Given up', number: true, cell: (row) => <Time at={row.finished} /> },
+    { name: 'at', title: 'Given up', number: true, hide: 'narrow', cell: (row) => <Time at={row.finished} /> },
     { name: 'again', title: 'Retry', quiet: true, number: true, cell: (row) => <Retry row={row} reload={list.reload} /> },
   ];
   return (

@@ -1,10 +1,12 @@
 // Question before a bulk action: the dry run counts, then the action begins as a job.
 import { useEffect, useState } from 'preact/hooks';
 import { type ApiError, api, toApiError } from '../api/client';
-import type { BulkAction, BulkDryRun, BulkJob } from '../api/schema';
+import { useResource } from '../api/resource';
+import type { BulkAction, BulkDryRun, BulkJob, TenantPage } from '../api/schema';
 import { count } from '../base/format';
 import { area, navigate, url } from '../base/router';
 import { Confirm, Dialog } from '../parts/dialog';
+import { SelectField } from '../parts/form';
 import { ErrorBox, Skeleton } from '../parts/state';
 import { toast } from '../parts/toast';
 import { type Chosen, FilterText } from './job-filter';
@@ -13,7 +15,7 @@ const place = area === 'dashboard' ? '/v1/operator/bulk' : '/v1/bulk';
 
 export function BulkDialog({ action, filter: given, onClose }: { action: BulkAction; filter: Chosen; onClose: () => void }) {
   // What the list shows meanwhile changes nothing of what was asked.
-  const [filter] = useState(given);
+  const [filter, setFilter] = useState(given);
   const [found, setFound] = useState<BulkDryRun>();
   const [error, setError] = useState<ApiError>();
   const unclear = area === 'dashboard' && !filter.tenant;
@@ -24,7 +26,7 @@ export function BulkDialog({ action, filter: given, onClose }: { action: BulkAct
       .then(setFound)
       .catch((cause: unknown) => abort.signal.aborted || setError(toApiError(cause)));
     return () => abort.abort();
-  }, []);
+  }, [unclear]);
   const title = action === 'cancel' ? 'Cancel all that match?' : filter.status === 'pending' ? 'Send all that match now?' : 'Retry all that match?';
   const filters = (
     <p class="muted">
@@ -35,7 +37,7 @@ export function BulkDialog({ action, filter: given, onClose }: { action: BulkAct
     return (
       <Dialog title={title} onClose={onClose}>
         {unclear ? (
-          <p>A job is one tenant’s: choose a tenant in the filters first.</p>
+          <ChooseTenant chosen={(tenant) => setFilter({ ...filter, tenant })} />
         ) : error ? (
           <ErrorBox error={error} />
         ) : found ? (
@@ -70,6 +72,14 @@ export function BulkDialog({ action, filter: given, onClose }: { action: BulkAct
       <p class="muted">It runs as a job, which can be paused and cancelled.</p>
     </Confirm>
   );
+}
+
+/** A job is one tenant's. */
+function ChooseTenant({ chosen }: { chosen: (tenant: string) => void }) {
+  const { data, error } = useResource<TenantPage>('/v1/tenants', { query: { limit: 500 } });
+  if (error) return <ErrorBox error={error} />;
+  const options = (data?.data ?? []).map(({ id }) => ({ value: id, label: id }));
+  return <SelectField label="Tenant" value="" onChange={chosen} options={[{ value: '', label: 'Choose one: a job is one tenant’s' }, ...options]} hint={data?.next_cursor ? 'The first 500 are here; name another one in the filters of the list.' : undefined} />;
 }
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

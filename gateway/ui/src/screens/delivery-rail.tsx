@@ -11,6 +11,8 @@ import type { DeliveryParts } from './delivery';
 
 /** Attempts beyond which those in the middle are folded. */
 const MOST_ATTEMPTS = 6;
+/** Changed places of a step beyond which they are counted. */
+const MOST_PLACES = 3;
 
 type Stop = { key: string; tone: Tone | 'next'; title: ComponentChildren; at?: string | null | undefined; detail?: ComponentChildren; small?: boolean };
 
@@ -104,6 +106,7 @@ export function DeliveryRail({ delivery, event, line, endpoint, attempt }: Deliv
 function stepStop(step: StepReport, key: string): Stop {
   const passed = step.result === 'passed';
   const changes = step.changed.length;
+  const places = changes > MOST_PLACES ? `${changes} places` : step.changed.join(', ');
   return {
     key,
     small: true,
@@ -113,7 +116,7 @@ function stepStop(step: StepReport, key: string): Stop {
         {step.plugin} {passed ? '' : words(step.result)}
       </>
     ),
-    detail: `${micros(step.took_us)}${changes > 0 ? `, changed ${changes === 1 ? 'a place' : `${changes} places`}` : ''}${step.canary ? ', canary' : ''}${step.failure ? `, ${words(step.failure)}` : ''}`,
+    detail: `${micros(step.took_us)}${changes > 0 ? `, changed ${places}` : ''}${step.canary ? ', canary' : ''}${step.failure ? `, ${words(step.failure)}` : ''}`,
   };
 }
 
