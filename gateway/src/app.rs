@@ -24,8 +24,7 @@ use tracing::{info, warn};
 
 use crate::backup::Backups;
 use crate::config::Config;
-use crate::dispatch::Inbox;
-use crate::dispatch::inbox::Ready;
+use crate::dispatch::{Inbox, inbox::Ready};
 use crate::health::Watch;
 use crate::http::{Auth, BodyLimits, Certificates, HealthHandler, RootHandler, Server};
 use crate::ingest::Ingest;
@@ -427,6 +426,7 @@ fn ingest(config: &Config, auth: Auth, host: Host, inbox: Inbox, common: &Common
     let parts = ingest::Parts {
         auth,
         host,
+        store: common.store.clone(),
         committer: common.committer.clone(),
         inbox,
         egress: common.egress.clone(),

@@ -14,6 +14,7 @@ mod cloudevents;
 mod commit;
 mod config;
 mod detach;
+mod dry_run;
 mod endpoints;
 mod format;
 mod idempotency;
@@ -47,9 +48,10 @@ use hookgate_runtime::ids::IdSource;
 use hookgate_runtime::memory::MemoryPool;
 use hookgate_runtime::tasks::Tasks;
 use hookgate_runtime::telemetry::{AcceptResult, Metrics};
-use hookgate_store::group::Committer;
+use hookgate_store::{Committer, Store};
 
 use detach::DetachOnDrop;
+use dry_run::PublishQuery;
 use format::Format;
 use parse::Allowed;
 
@@ -71,6 +73,8 @@ pub struct Parts {
     pub auth: Auth,
     /// Plugin host that runs the chains.
     pub host: Host,
+    /// Store, which a dry run asks for known ids.
+    pub store: Arc<dyn Store>,
     /// Group commit of the store.
     pub committer: Committer,
     /// Hand-over of new deliveries to the scheduler.
@@ -122,7 +126,7 @@ impl Ingest {
         }
     }
 
-    /// Accepts the events of a request.
+    /// Accepts the events of a request; or only answers what would become of them, if it asks so.
     ///
     /// # Errors
     /// A problem; nothing was accepted, or, if its `retry` is `same_key`, it is unknown whether it
@@ -134,6 +138,7 @@ impl Ingest {
         let started = Instant::now();
         let (head, body) = request.into_parts();
         let tenant = self.inner.parts.auth.tenant(&head, Scope::Publish)?;
+        let query = PublishQuery::read(&head.uri)?;
         let hops = hops(&head.headers)?;
         let format = Format::of(&head.headers)?;
         let key = idempotency_key(&head.headers)?;
@@ -150,12 +155,17 @@ impl Ingest {
         let idempotency = key.map(|key| idempotency::of(key, tenant.created, format, &head.headers, &body));
         drop(body);
         let many = parsed.many;
+        let status = query.success();
         if parsed.candidates.is_empty() {
-            return Ok(answer::reply_to(Vec::new(), many));
+            return Ok(answer::reply_to(status, Vec::new(), many));
         }
         self.admit_events(&tenant, parsed.candidates.len())?;
         parse::check_times(&parsed.candidates, self.inner.parts.clock.now(), many)?;
         let mut screened = self.run_chain(&tenant, parsed.candidates, many).await?;
+        if query.dry_run {
+            let would = self.would_accept(&tenant, screened).await?;
+            return Ok(answer::reply_to(status, would, many));
+        }
         for new in &mut screened {
             Arc::make_mut(&mut new.event).hops = hops;
         }
@@ -170,7 +180,7 @@ impl Ingest {
         let took = started.elapsed();
         self.inner.parts.metrics.accept_took(took);
         told(&tenant, &accepted, took);
-        Ok(answer::reply_to(accepted, many))
+        Ok(answer::reply_to(status, accepted, many))
     }
 
     /// Charges the tenant's quotas for a request, before its body is read.

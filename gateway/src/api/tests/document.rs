@@ -45,7 +45,13 @@ async fn every_operation_is_described() {
                 .keys()
                 .filter(|code| code.starts_with('2'))
                 .collect();
-            assert_eq!(codes.len(), 1, "{method} {path}");
+            // A dry run of publishing stores nothing: it is not a 202.
+            let expected = if operation["operationId"] == "publishEvents" {
+                2
+            } else {
+                1
+            };
+            assert_eq!(codes.len(), expected, "{method} {path}");
             let takes_body = matches!(method.as_str(), "put" | "patch");
             assert!(
                 !takes_body || operation["requestBody"].is_object(),
