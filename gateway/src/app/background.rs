@@ -1,4 +1,6 @@
-//! Background services: health of subscriptions, and system events.
+//! Background services: health of subscriptions, system events, and samples of pending deliveries.
+
+mod sampling;
 
 use std::sync::Arc;
 
@@ -14,13 +16,16 @@ use hookgate_registry::Registry;
 use hookgate_runtime::clock::Clock;
 use hookgate_runtime::ids::IdSource;
 
-/// Services for health and system events, and the incidents of the plugin host.
+use sampling::Sampling;
+
+/// Services for health, system events and samples, and the incidents of the plugin host.
 pub(super) struct Background {
     health: health::Service,
     system_events: system_events::Service,
     incidents: Incidents,
     handle: SystemEvents,
     clock: Clock,
+    sampling: Sampling,
 }
 
 impl Background {
@@ -48,6 +53,12 @@ impl Background {
             incidents: registry.host().incidents().clone(),
             handle,
             clock: common.clock.clone(),
+            sampling: Sampling {
+                registry: registry.clone(),
+                store: Arc::clone(&common.store),
+                committer: common.committer.clone(),
+                clock: common.clock.clone(),
+            },
         }
     }
 
@@ -57,6 +68,7 @@ impl Background {
             self.system_events.run(shutdown.clone()),
             self.health.run(shutdown.clone()),
             shutdown.run_until_cancelled(pass_on(self.incidents, self.handle, self.clock)),
+            shutdown.run_until_cancelled(self.sampling.run()),
         );
         told.cancel();
     }
