@@ -10,6 +10,7 @@
 mod backlog;
 mod idle;
 mod latency;
+mod lists;
 mod load;
 mod neighbours;
 mod relay;
@@ -45,6 +46,9 @@ enum What {
         /// Measure the bare relay in the same run.
         #[arg(long)]
         with_relay: bool,
+        /// Additional configuration, TOML, such as `retention.attempt_log = 0`.
+        #[arg(long, default_value = "")]
+        config: String,
     },
     /// Latency from accepted to received, at a steady rate.
     Latency {
@@ -94,6 +98,26 @@ enum What {
         /// Duration in seconds, each of alone and behind.
         #[arg(long, default_value_t = 10)]
         seconds: u32,
+    },
+    /// Latency of the lists and time series over a store with many deliveries.
+    Lists {
+        #[arg(long, value_enum, default_value = "embedded")]
+        store: StoreKind,
+        /// Deliveries of all tenants together.
+        #[arg(long, default_value_t = 1_000_000)]
+        deliveries: usize,
+        /// Tenants.
+        #[arg(long, default_value_t = 8)]
+        tenants: usize,
+        /// Requests for each list.
+        #[arg(long, default_value_t = 100)]
+        rounds: usize,
+        /// Connections of the producers.
+        #[arg(long, default_value_t = 4)]
+        connections: usize,
+        /// Print the figures as JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Memory and processor time of an idle gateway, and its start time.
     Idle {
@@ -146,13 +170,14 @@ async fn main() -> Result<()> {
             connections,
             without_plugin,
             with_relay,
+            config,
         } => {
             let plan = load::Plan { events, connections };
             if with_relay {
                 let relay = relay::measure(&plan).await?;
                 println!("bare relay        {relay:>9.0} events/s");
             }
-            let measured = throughput::measure(&Bench::start(store)?, &plan, !without_plugin).await?;
+            let measured = throughput::measure(&Bench::with(store, &config)?, &plan, !without_plugin).await?;
             println!("{measured}");
         }
         What::Latency { store, rate, seconds } => {
@@ -199,6 +224,28 @@ async fn main() -> Result<()> {
                 seconds,
             };
             print!("{}", backlog::measure(&Bench::start(store)?, plan).await?);
+        }
+        What::Lists {
+            store,
+            deliveries,
+            tenants,
+            rounds,
+            connections,
+            json,
+        } => {
+            let plan = lists::Plan {
+                deliveries,
+                tenants,
+                rounds,
+                connections,
+            };
+            // What fails is a dead letter at once, and no endpoint is disabled for it.
+            let bench = Bench::with(store, "retry.attempts = 1")?;
+            let measured = lists::measure(&bench, &plan).await?;
+            match json {
+                true => println!("{}", measured.json()),
+                false => print!("{measured}"),
+            }
         }
         What::Idle { store } => println!("{}", idle::measure(store)?),
     }

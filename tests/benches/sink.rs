@@ -1,4 +1,4 @@
-//! A minimal receiver: counts requests, answers 200 and records the arrival time of each event.
+//! A minimal receiver: counts requests, answers 200 (or some 500) and records the arrival time of each event.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,6 +18,8 @@ pub struct Sink {
 struct State {
     start: Instant,
     count: AtomicUsize,
+    /// Every request of this number is answered 500; 0: none.
+    fail_every: usize,
     /// Nanoseconds from `start` to the first arrival of event number i; 0 before it.
     arrivals: Vec<AtomicU64>,
 }
@@ -25,12 +27,18 @@ struct State {
 impl Sink {
     /// Starts a sink with room for this many events.
     pub async fn start(events: usize) -> Result<Self> {
+        Self::failing(events, 0).await
+    }
+
+    /// As `start`; every `fail_every`-th request is answered 500.
+    pub async fn failing(events: usize, fail_every: usize) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let arrivals = std::iter::repeat_with(AtomicU64::default).take(events).collect();
         let state = Arc::new(State {
             start: Instant::now(),
             count: AtomicUsize::new(0),
+            fail_every,
             arrivals,
         });
         let serving = state.clone();
@@ -79,11 +87,14 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) -> Result<()> {
             if buffer.len() < length {
                 break;
             }
-            state.note(&buffer[..length]);
+            let count = state.note(&buffer[..length]);
             buffer.drain(..length);
-            stream
-                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-                .await?;
+            let status = match state.fail_every {
+                every if every > 0 && count.is_multiple_of(every) => "500 No",
+                _ => "200 OK",
+            };
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await?;
         }
         if stream.read_buf(&mut buffer).await? == 0 {
             return Ok(());
@@ -92,11 +103,13 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) -> Result<()> {
 }
 
 impl State {
-    fn note(&self, request: &[u8]) {
-        self.count.fetch_add(1, Ordering::Relaxed);
+    /// Notes a request; returns how many there are.
+    fn note(&self, request: &[u8]) -> usize {
+        let before = self.count.fetch_add(1, Ordering::Relaxed);
         if let Some(slot) = number(request).and_then(|number| self.arrivals.get(number)) {
             let _ = slot.compare_exchange(0, nanos(self.start), Ordering::Relaxed, Ordering::Relaxed);
         }
+        before + 1
     }
 }
 

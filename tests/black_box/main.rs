@@ -25,6 +25,7 @@ mod delivering;
 mod deploying;
 mod door_deliveries;
 mod doors;
+mod dry_run;
 mod failing;
 mod far_store;
 mod feed;

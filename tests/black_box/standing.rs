@@ -6,7 +6,11 @@ use serde_json::{Value, json};
 
 use crate::site::{On, Site, on_both_stores};
 
-on_both_stores!(pending_delivery_is_sent_now, operator_lists_all_tenants_by_time,);
+on_both_stores!(
+    pending_delivery_is_sent_now,
+    operator_lists_all_tenants_by_time,
+    operator_tells_dead_letters_that_were_made_again,
+);
 
 async fn pending_delivery_is_sent_now(on: On) {
     let site = Site::start(on).await;
@@ -99,8 +103,9 @@ async fn operator_lists_all_tenants_by_time(on: On) {
         .await;
     }
     published.reverse();
+    let mut newest = Vec::new();
     for (path, field) in [("attempts", "event"), ("deliveries", "event"), ("events", "id")] {
-        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        let (mut seen, mut cursor, mut pages) = (Vec::new(), String::new(), Vec::new());
         loop {
             let page = operator
                 .get(&format!("/v1/operator/{path}?limit=2{cursor}"))
@@ -112,11 +117,31 @@ async fn operator_lists_all_tenants_by_time(on: On) {
                 let text = |name: &str| one[name].as_str().unwrap().to_owned();
                 (text("tenant"), text(field))
             }));
-            let Some(next) = page["next_cursor"].as_str() else {
-                break;
-            };
-            cursor = format!("&cursor={next}");
+            let next = page["next_cursor"].as_str().map(|next| format!("&cursor={next}"));
+            pages.push(page);
+            let Some(next) = next else { break };
+            cursor = next;
         }
+        // And back again, to what is newer than the newest: nothing yet.
+        let back = async |page: &Value| {
+            let cursor = page["previous_cursor"].as_str().unwrap();
+            let path = format!("/v1/operator/{path}?limit=2&cursor={cursor}");
+            operator.get(&path).await.expect(200)
+        };
+        for at in (1..pages.len()).rev() {
+            let newer = back(&pages[at]).await;
+            assert_eq!(newer["data"], pages[at - 1]["data"], "{path}");
+            let next = newer["next_cursor"].as_str().unwrap();
+            let again = operator
+                .get(&format!("/v1/operator/{path}?limit=2&cursor={next}"))
+                .await
+                .expect(200);
+            assert_eq!(again["data"], pages[at]["data"], "{path}");
+        }
+        let empty = back(&pages[0]).await;
+        assert_eq!(empty["data"], json!([]), "{path}");
+        assert_eq!(back(&empty).await["data"], json!([]), "{path}");
+        newest.push((path, field, empty));
         let seen: Vec<_> = seen
             .iter()
             .map(|(tenant, id)| (tenant.as_str(), id.clone()))
@@ -144,4 +169,43 @@ async fn operator_lists_all_tenants_by_time(on: On) {
             "{path}"
         );
     }
+    // What comes later is found by the cursors that were kept.
+    let later = globex.publish("order.made", json!({})).await;
+    for (path, field, page) in newest {
+        let cursor = page["previous_cursor"].as_str().unwrap();
+        eventually("it is listed as newer", async || {
+            let path = format!("/v1/operator/{path}?cursor={cursor}");
+            let page = operator.get(&path).await.expect(200);
+            let data = page["data"].as_array().unwrap();
+            (data.len() == 1 && data[0][field] == later.as_str()).then_some(())
+        })
+        .await;
+    }
+}
+
+async fn operator_tells_dead_letters_that_were_made_again(on: On) {
+    let site = Site::with(on, "retry.attempts = 1").await;
+    let operator = site.gateway.operator();
+    let receiver = Receiver::start(vec![Reply::Status(500), Reply::Status(503)]).await;
+    site.acme.subscribe(&receiver.url()).await;
+    for n in 0..2 {
+        site.acme.publish("invoice.paid", json!({ "n": n })).await;
+    }
+    let list = async |query: &str, count: usize| {
+        eventually(&format!("{count} of {query}"), async || {
+            let path = format!("/v1/operator/deliveries?status=dead{query}");
+            let page = operator.get(&path).await.expect(200);
+            let data = page["data"].as_array().unwrap();
+            (data.len() == count).then(|| data.clone())
+        })
+        .await
+    };
+    let dead = list("", 2).await;
+    let again = dead[1]["id"].as_str().unwrap();
+    let path = format!("/v1/deliveries/{again}/retry");
+    site.acme.post(&path, &json!({})).await.expect(202);
+    assert_eq!(list("&replayed=true", 1).await[0]["id"], again);
+    assert_eq!(list("&replayed=false", 1).await[0]["id"], dead[0]["id"]);
+    let refused = operator.get("/v1/operator/attempts?replayed=true").await;
+    assert_eq!((refused.status, refused.code()), (400, "invalid_parameter"));
 }

@@ -46,7 +46,7 @@ impl Default for Config {
         Self {
             recover_deliveries: 1_000,
             recover_events: 10_000,
-            list_scan: 10_000,
+            list_scan: 4_000,
             max_deliveries_per_event: 100,
             max_import_size: Size::from_bytes(32 << 20),
             max_import_rows: 100_000,

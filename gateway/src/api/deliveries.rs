@@ -207,14 +207,19 @@ async fn dead<T>(
     });
     let looked_at = letters.len().saturating_sub(given);
     let mut data = Vec::new();
-    for (id, _) in letters.into_iter().skip(given).take_while(|(_, at)| !old(*at)) {
-        let stored = api.store.event(&tenant.id, &id.event).await?;
-        let stored = stored.filter(|stored| filter.wants(&stored.event.kind));
-        data.extend(stored.and_then(|stored| {
-            let delivery = stored.deliveries.iter().find(|delivery| delivery.id == id)?;
-            let wanted = matches(caller, filter, &stored, delivery);
-            wanted.then(|| view(&stored, delivery))
-        }));
+    let letters = letters.into_iter().skip(given).take_while(|(_, at)| !old(*at));
+    let letters: Vec<_> = letters.map(|(id, _)| id).collect();
+    for part in letters.chunks(EVENTS_AT_ONCE) {
+        let events: Vec<_> = part.iter().map(|id| id.event.clone()).collect();
+        let stored = api.store.events(&tenant.id, &events).await?;
+        for (id, stored) in part.iter().zip(stored) {
+            let stored = stored.filter(|stored| filter.wants(&stored.event.kind));
+            data.extend(stored.and_then(|stored| {
+                let delivery = stored.deliveries.iter().find(|delivery| delivery.id == *id)?;
+                let wanted = matches(caller, filter, &stored, delivery);
+                wanted.then(|| view(&stored, delivery))
+            }));
+        }
     }
     Ok(List {
         partial: next.is_some() && data.len() < limit,
@@ -448,6 +453,8 @@ pub(super) async fn call_off(
     Ok(())
 }
 
+/// Events of dead letters that are read at once, with their payloads.
+const EVENTS_AT_ONCE: usize = 10;
 /// Name that the list's cursors belong to.
 const LIST: &str = "deliveries";
 /// Name that cursors of dead letters belong to.

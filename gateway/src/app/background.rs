@@ -1,4 +1,6 @@
-//! Background services: health of subscriptions, system events, and the export of traces.
+//! Background services: health of subscriptions, system events, samples of pending deliveries, and the export of traces.
+
+mod sampling;
 
 use std::sync::Arc;
 
@@ -15,7 +17,9 @@ use hookgate_registry::Registry;
 use hookgate_runtime::clock::Clock;
 use hookgate_runtime::ids::IdSource;
 
-/// Services for health, system events and traces, and the incidents of the plugin host.
+use sampling::Sampling;
+
+/// Services for health, system events, samples and traces, and the incidents of the plugin host.
 pub(super) struct Background {
     health: health::Service,
     system_events: system_events::Service,
@@ -23,6 +27,7 @@ pub(super) struct Background {
     incidents: Incidents,
     handle: SystemEvents,
     clock: Clock,
+    sampling: Sampling,
 }
 
 impl Background {
@@ -56,6 +61,12 @@ impl Background {
             incidents: registry.host().incidents().clone(),
             handle,
             clock: common.clock.clone(),
+            sampling: Sampling {
+                registry: registry.clone(),
+                store: Arc::clone(&common.store),
+                committer: common.committer.clone(),
+                clock: common.clock.clone(),
+            },
         }
     }
 
@@ -68,6 +79,7 @@ impl Background {
                 self.system_events.run(shutdown.clone()),
                 self.health.run(shutdown.clone()),
                 shutdown.run_until_cancelled(pass_on(self.incidents, self.handle, self.clock)),
+                shutdown.run_until_cancelled(self.sampling.run()),
             );
             told.cancel();
         };

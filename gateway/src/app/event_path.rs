@@ -75,6 +75,7 @@ pub(super) fn ingest(config: &Config, auth: Auth, host: Host, inbox: Inbox, comm
     let parts = ingest::Parts {
         auth,
         host,
+        store: Arc::clone(&common.store),
         committer: common.committer.clone(),
         inbox,
         egress: common.egress.clone(),

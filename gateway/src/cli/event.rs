@@ -25,7 +25,8 @@ enum Command {
     /// Send one event, and print the gateway's response as JSON.
     #[command(after_help = "Examples:
   hookgate event send invoice.paid '{\"id\":\"in_1\",\"total\":120}'
-  hookgate event send invoice.paid - < invoice.json")]
+  hookgate event send invoice.paid - < invoice.json
+  hookgate event send invoice.paid '{\"id\":\"in_1\"}' --dry-run   # who would receive it")]
     Send(Send),
     /// List events, newest first, with the number of their deliveries by status.
     #[command(after_help = "Examples:
@@ -49,6 +50,9 @@ struct Send {
     /// Id of the event, if the producer has one.
     #[arg(long)]
     id: Option<String>,
+    /// Store and send nothing: print who would receive it, or why it would be dropped.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 #[derive(Debug, Args)]
@@ -97,7 +101,11 @@ async fn send(send: &Send) -> Result<(), Failure> {
         .set("type", &send.kind)
         .set_json("data", Some(&text))?
         .set_some("id", send.id.as_ref());
-    say(client.submit(Method::POST, PATH, &event).await?);
+    let path = match send.dry_run {
+        true => DRY_RUN,
+        false => PATH,
+    };
+    say(client.submit(Method::POST, path, &event).await?);
     Ok(())
 }
 
@@ -211,3 +219,4 @@ pub(super) fn steps(steps: &Value) {
 }
 
 const PATH: &str = "/v1/events";
+const DRY_RUN: &str = "/v1/events?dry_run=true";

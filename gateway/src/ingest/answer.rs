@@ -11,7 +11,7 @@ use hookgate_domain::EventId;
 /// Result of an accepted event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AcceptedEvent {
-    /// Id of the event: the producer's own if it gave one.
+    /// Id of the event: the producer's own if it gave one. Of a dry run without one: publishing makes another.
     #[serde(serialize_with = "as_text")]
     #[schemars(with = "String")]
     pub id: EventId,
@@ -21,6 +21,16 @@ pub struct AcceptedEvent {
     pub deliveries: usize,
     /// The subscriptions that they go to; `inline`: the endpoint that the event itself names.
     pub subscriptions: Vec<String>,
+    /// Set for a dry run: nothing was stored, and nobody receives anything.
+    #[serde(skip_serializing_if = "is_unset")]
+    #[schemars(default)]
+    pub dry_run: bool,
+    /// The plugin that drops the event, in a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropped_by: Option<String>,
+    /// The plugin's reason, in a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// Status of an event.
@@ -61,12 +71,15 @@ impl AcceptedEvent {
             status: EventStatus::Duplicate,
             deliveries: 0,
             subscriptions: Vec::new(),
+            dry_run: false,
+            dropped_by: None,
+            reason: None,
         }
     }
 }
 
-/// `202 Accepted`: an array is answered with an array, a single event with one result.
-pub(super) fn reply_to(mut events: Vec<AcceptedEvent>, many: bool) -> Response {
+/// Response to a request: an array is answered with an array, a single event with one result.
+pub(super) fn reply_to(status: StatusCode, mut events: Vec<AcceptedEvent>, many: bool) -> Response {
     let body = match events.pop() {
         Some(one) if !many => serde_json::to_vec(&one),
         last => {
@@ -74,11 +87,11 @@ pub(super) fn reply_to(mut events: Vec<AcceptedEvent>, many: bool) -> Response {
             serde_json::to_vec(&AcceptedEvents { events })
         }
     };
-    reply(
-        StatusCode::ACCEPTED,
-        JSON,
-        Bytes::from(body.expect("texts and numbers only")),
-    )
+    reply(status, JSON, Bytes::from(body.expect("texts and numbers only")))
+}
+
+fn is_unset(flag: &bool) -> bool {
+    !flag
 }
 
 fn as_text<S: Serializer>(id: &EventId, serializer: S) -> Result<S::Ok, S::Error> {

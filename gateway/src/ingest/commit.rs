@@ -115,14 +115,10 @@ impl Ingest {
 
 impl Pending {
     fn of(tenant: &Tenant, new: &NewEvent, own: bool) -> Self {
-        let name = |target: &Target| match target {
-            Target::Subscription(id) => tenant.public_id(*id),
-            Target::Inline => target.to_string(),
-        };
         Self {
             id: new.event.id.clone(),
             filtered: matches!(new.event.fate, Fate::Filtered { .. }),
-            subscriptions: new.targets.iter().map(name).collect(),
+            subscriptions: receivers(tenant, &new.targets),
             own: (own && !new.targets.is_empty()).then(|| (Arc::clone(&new.event), new.targets.clone())),
         }
     }
@@ -142,8 +138,20 @@ impl Pending {
             status,
             deliveries: subscriptions.len(),
             subscriptions,
+            dry_run: false,
+            dropped_by: None,
+            reason: None,
         }
     }
+}
+
+/// Targets, as the tenant writes them.
+pub(super) fn receivers(tenant: &Tenant, targets: &[Target]) -> Vec<String> {
+    let name = |target: &Target| match target {
+        Target::Subscription(id) => tenant.public_id(*id),
+        Target::Inline => target.to_string(),
+    };
+    targets.iter().map(name).collect()
 }
 
 /// Hands over the deliveries that were stored with a lease of this process.

@@ -14,6 +14,7 @@ mod cloudevents;
 mod commit;
 mod config;
 mod detach;
+mod dry_run;
 mod endpoints;
 mod format;
 mod idempotency;
@@ -49,9 +50,10 @@ use hookgate_runtime::memory::MemoryPool;
 use hookgate_runtime::tasks::Tasks;
 use hookgate_runtime::telemetry::traces::Tracer;
 use hookgate_runtime::telemetry::{AcceptResult, Metrics};
-use hookgate_store::group::Committer;
+use hookgate_store::{Committer, Store};
 
 use detach::DetachOnDrop;
+use dry_run::PublishQuery;
 use format::Format;
 use parse::Allowed;
 use traced::RequestTrace;
@@ -74,6 +76,8 @@ pub struct Parts {
     pub auth: Auth,
     /// Plugin host that runs the chains.
     pub host: Host,
+    /// Store, which a dry run asks for known ids.
+    pub store: Arc<dyn Store>,
     /// Group commit of the store.
     pub committer: Committer,
     /// Hand-over of new deliveries to the scheduler.
@@ -129,7 +133,7 @@ impl Ingest {
         }
     }
 
-    /// Accepts the events of a request.
+    /// Accepts the events of a request; or only answers what would become of them, if it asks so.
     ///
     /// # Errors
     /// A problem; nothing was accepted, or, if its `retry` is `same_key`, it is unknown whether it
@@ -141,16 +145,19 @@ impl Ingest {
         let started = Instant::now();
         let (head, body) = request.into_parts();
         let tenant = self.inner.parts.auth.tenant(&head, Scope::Publish)?;
+        let query = PublishQuery::read(&head.uri)?;
         let trace = RequestTrace::begin(&self.inner.parts, &tenant.id, &head.headers);
-        let answered = self.accept_of(&tenant, &head.headers, body, &trace).await;
+        let answered = self
+            .accept_of(&tenant, &head.headers, body, (query, &trace))
+            .await;
         trace.end(answered.as_ref().map(|(accepted, _)| accepted.as_slice()));
         let (accepted, many) = answered?;
-        if !accepted.is_empty() {
+        if !accepted.is_empty() && !query.dry_run {
             let took = started.elapsed();
             self.inner.parts.metrics.accept_took(took);
             told(&tenant, &accepted, took);
         }
-        Ok(answer::reply_to(accepted, many))
+        Ok(answer::reply_to(query.success(), accepted, many))
     }
 
     /// Accepts the events of a tenant's request. Returns their results, and `true` if they came as
@@ -160,7 +167,7 @@ impl Ingest {
         tenant: &Arc<Tenant>,
         headers: &HeaderMap,
         body: B,
-        trace: &RequestTrace,
+        (query, trace): (PublishQuery, &RequestTrace),
     ) -> Result<(Vec<AcceptedEvent>, bool), Problem>
     where
         B: Body<Data = Bytes> + Unpin,
@@ -190,6 +197,9 @@ impl Ingest {
         let mut screened = self
             .run_chain(tenant, parsed.candidates, many, recording.clone())
             .await?;
+        if query.dry_run {
+            return Ok((self.would_accept(tenant, screened).await?, many));
+        }
         for new in &mut screened {
             let event = Arc::make_mut(&mut new.event);
             event.hops = hops;

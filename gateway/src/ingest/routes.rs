@@ -6,7 +6,7 @@ use aide::axum::routing::post_with;
 use aide::openapi::{MediaType, ReferenceOr};
 use aide::transform::TransformOperation;
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::{Query, Request, State};
 use axum::response::IntoResponse;
 use http_body_util::Either;
 use schemars::JsonSchema;
@@ -16,6 +16,7 @@ use crate::http::{Problem, Response, describe_header, describe_scopes, describe_
 use hookgate_domain::Scope;
 use hookgate_domain::spelling::{EVENT_ID, EVENT_TYPE};
 
+use super::dry_run::PublishQuery;
 use super::{AcceptedEvent, AcceptedEvents, EventStatus, Ingest};
 
 /// Route of the ingest.
@@ -95,7 +96,11 @@ fn described(operation: TransformOperation<'_>) -> TransformOperation<'_> {
              whole or not at all. 202 means that its events are stored durably.\n\n\
              A CloudEvent's `source` and `id` together make the event's id; its attributes become `metadata`.",
         )
+        .input::<Query<PublishQuery>>()
         .input::<Json<Submitted>>()
+        .response_with::<200, Json<AcceptedView>, _>(|response| {
+            response.description("Of a dry run: nothing was stored, and nobody receives anything.")
+        })
         .response_with::<202, Json<AcceptedView>, _>(|response| {
             response.description("Stored; an array is answered as `{\"events\": […]}` in its order.").example(AcceptedView::One(
                 AcceptedEvent {
@@ -103,6 +108,9 @@ fn described(operation: TransformOperation<'_>) -> TransformOperation<'_> {
                     status: EventStatus::Accepted,
                     deliveries: 1,
                     subscriptions: vec!["sub_01KA5S3XG0V9J2M4N6P8Q0R2T4".to_owned()],
+                    dry_run: false,
+                    dropped_by: None,
+                    reason: None,
                 },
             ))
         })

@@ -129,6 +129,14 @@ async fn event_commands_keep_the_digits_of_numbers() {
     let acme = gateway.tenant("acme").await;
     let user = User::of(&gateway, acme.key());
     let data = r#"{"total":8500.00,"id":12345678901234567890123}"#;
+    let tried = user
+        .ok(&["event", "send", "invoice.paid", data, "--dry-run"])
+        .await;
+    let tried: Value = serde_json::from_str(&tried).unwrap();
+    assert_eq!(tried["dry_run"], true, "{tried:#}");
+    let listed = user.ok(&["event", "list", "--json"]).await;
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed["data"], serde_json::json!([]), "{listed:#}");
     let sent = user.ok(&["event", "send", "invoice.paid", data]).await;
     let sent: Value = serde_json::from_str(&sent).unwrap();
     let id = sent["id"].as_str().unwrap();

@@ -103,7 +103,7 @@ macro_rules! contract_suite {
                 what_was_accepted_for_a_tenant_is_forgotten;
             attempt_log: settled_attempts_are_logged_newest_last what_changes_nothing_is_in_no_log
                 events_of_a_key_are_found;
-            series: counts_are_added_by_minute_and_by_hour;
+            series: counts_are_added_by_minute_and_by_hour waiting_deliveries_are_told_by_target;
             stats: attempts_are_counted_with_their_settlements what_is_not_applied_or_told_is_not_counted
                 old_buckets_go_when_a_new_one_begins statistics_are_forgotten;
             usage: usage_is_what_was_stored_and_has_not_ended submission_over_a_limit_stores_nothing

@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::series::{Counted, Counting};
+use super::series::{Counted, Counting, Sample};
 use super::{Accepted, Settled, Settlement, Store, StoreError, Submission};
 use hookgate_runtime::telemetry::{Metrics, StoreOperation};
 use lane::{Lane, LaneService};
@@ -54,6 +54,7 @@ pub struct Committer {
     accepts: Lane<Submission, Accepted>,
     settles: Lane<Settlement, Settled>,
     signals: CommitSignals,
+    counting: Counting,
 }
 
 /// Background service that forms the batches.
@@ -71,11 +72,12 @@ impl Committer {
     pub fn new(store: Arc<dyn Store>, config: &Config, metrics: Metrics) -> (Self, Service) {
         let (accepts, accept_service) = lane::new(config);
         let (settles, settle_service) = lane::new(config);
-        let signals = CommitSignals::default();
+        let (signals, counting) = (CommitSignals::default(), Counting::default());
         let committer = Self {
             accepts,
             settles,
             signals: signals.clone(),
+            counting: counting.clone(),
         };
         let service = Service {
             store,
@@ -83,7 +85,7 @@ impl Committer {
             accepts: accept_service,
             settles: settle_service,
             signals,
-            counting: Counting::default(),
+            counting,
         };
         (committer, service)
     }
@@ -91,6 +93,11 @@ impl Committer {
     /// Signals of submissions that are accepted here.
     pub fn signals(&self) -> &CommitSignals {
         &self.signals
+    }
+
+    /// Adds a sample of pending deliveries to the time series, with the next counts that go to the store.
+    pub fn sampled(&self, sample: Sample) {
+        self.counting.sampled(sample);
     }
 
     /// Commits a submission in a batch.

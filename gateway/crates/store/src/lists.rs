@@ -27,6 +27,13 @@ pub trait Lists: Send + Sync {
     /// in the same millisecond may lie behind it too.
     fn attempts_since(&self, since: Timestamp) -> FeedPosition;
 
+    /// Events with their deliveries, in the order of their ids; `None` for each that there is not. The caller bounds their bytes.
+    async fn events(
+        &self,
+        tenant: &TenantId,
+        ids: &[EventId],
+    ) -> Result<Vec<Option<StoredEvent>>, StoreError>;
+
     /// The events that a producer's idempotency key stored, while it is kept; none: there is no such key.
     async fn events_of_key(&self, tenant: &TenantId, key: &str) -> Result<Vec<EventId>, StoreError>;
 }

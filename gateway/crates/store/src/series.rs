@@ -10,8 +10,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{Accepted, Next, Settled, Settlement, StoreError, Submission};
+use hookgate_domain::event::StepResult;
 use hookgate_domain::stats::{CELLS, Counts, DEAD, cell};
-use hookgate_domain::{EventType, StatusClass, Target, TenantId, Timestamp, Trigger};
+use hookgate_domain::{
+    EventType, Fate, Outcome, StatusClass, StepReport, Target, TenantId, Timestamp, Trigger,
+};
+
+mod gauge;
+
+pub use gauge::{Sample, TenantSample, Waiting};
 
 /// A store's time series. A part of [`Store`](super::Store).
 #[async_trait]
@@ -27,6 +34,9 @@ pub trait Series: Send + Sync {
         step: SeriesStep,
         (from, until): (Timestamp, Timestamp),
     ) -> Result<Vec<Point>, StoreError>;
+
+    /// Pending deliveries of those of a tenant's targets that have some.
+    async fn waiting(&self, tenant: &TenantId, targets: &[Target]) -> Result<Vec<Waiting>, StoreError>;
 }
 
 /// Counts of a minute.
@@ -62,10 +72,14 @@ pub enum SeriesKey {
     Target(Target),
     /// Events of a type and their attempts.
     Type(EventType),
+    /// Calls of a plugin, by its name.
+    Plugin(String),
     /// Of more targets than are kept apart.
     OtherTargets,
     /// Of more types than are kept apart.
     OtherTypes,
+    /// Of more plugins than are kept apart.
+    OtherPlugins,
 }
 
 /// Kind of keys.
@@ -77,6 +91,8 @@ pub enum SeriesKind {
     Targets,
     /// `Type`, `OtherTypes`.
     Types,
+    /// `Plugin`, `OtherPlugins`.
+    Plugins,
 }
 
 /// Length of a step.
@@ -88,15 +104,23 @@ pub enum SeriesStep {
     Hour,
 }
 
-/// Counts: attempts by what they came to and how long they took, by class, and events that were accepted.
+/// Counts: attempts by what they came to and how long they took, by class, events that were accepted, what plugins did, and
+/// samples of what is pending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cells(pub [u64; SERIES_CELLS]);
 
 /// Number of counts.
-pub const SERIES_CELLS: usize = ACCEPTED + 1;
+pub const SERIES_CELLS: usize = OVERDUE + 1;
 const CLASSES: usize = CELLS;
 const ACCEPTED: usize = CLASSES + StatusClass::ALL.len();
-/// Maximum of targets, and of types, of a tenant that one process keeps apart in an hour. The rest is counted as `other`.
+const DROPPED: usize = ACCEPTED + 1;
+const REDACTED: usize = DROPPED + 1;
+const CALLS: usize = REDACTED + 1;
+const CALLS_FAILED: usize = CALLS + 1;
+const SAMPLES: usize = CALLS_FAILED + 1;
+const PENDING: usize = SAMPLES + 1;
+const OVERDUE: usize = PENDING + 1;
+/// Maximum of targets, of types, and of plugins, of a tenant that one process keeps apart in an hour. The rest is counted as `other`.
 pub const MOST_KEYS: usize = 100;
 
 impl SeriesKey {
@@ -106,13 +130,15 @@ impl SeriesKey {
             Self::All => SeriesKind::All,
             Self::Target(_) | Self::OtherTargets => SeriesKind::Targets,
             Self::Type(_) | Self::OtherTypes => SeriesKind::Types,
+            Self::Plugin(_) | Self::OtherPlugins => SeriesKind::Plugins,
         }
     }
 
     /// As text, unique within its kind; empty for what is not kept apart.
     pub(super) fn text(&self) -> String {
         match self {
-            Self::All | Self::OtherTargets | Self::OtherTypes => String::new(),
+            Self::All | Self::OtherTargets | Self::OtherTypes | Self::OtherPlugins => String::new(),
+            Self::Plugin(name) => name.clone(),
             Self::Target(target) => target.to_string(),
             Self::Type(kind) => kind.to_string(),
         }
@@ -124,6 +150,8 @@ impl SeriesKey {
             (SeriesKind::All, _) => Self::All,
             (SeriesKind::Targets, "") => Self::OtherTargets,
             (SeriesKind::Types, "") => Self::OtherTypes,
+            (SeriesKind::Plugins, "") => Self::OtherPlugins,
+            (SeriesKind::Plugins, text) => Self::Plugin(text.to_owned()),
             (SeriesKind::Targets, text) => Self::Target(text.parse().ok()?),
             (SeriesKind::Types, text) => Self::Type(text.parse().ok()?),
         })
@@ -131,12 +159,16 @@ impl SeriesKey {
 }
 
 impl SeriesKind {
+    /// All of them.
+    pub(super) const ALL: [Self; 4] = [Self::All, Self::Targets, Self::Types, Self::Plugins];
+
     /// A letter.
     pub(super) fn letter(self) -> char {
         match self {
             Self::All => 'a',
             Self::Targets => 's',
             Self::Types => 't',
+            Self::Plugins => 'p',
         }
     }
 }
@@ -205,6 +237,39 @@ impl Cells {
     pub fn accepted(&self) -> u64 {
         self.0[ACCEPTED]
     }
+
+    /// Events and deliveries that a plugin dropped.
+    pub fn dropped(&self) -> u64 {
+        self.0[DROPPED]
+    }
+
+    /// Events and attempts of which a plugin changed or removed something; of a plugin: its calls that did.
+    pub fn redacted(&self) -> u64 {
+        self.0[REDACTED]
+    }
+
+    /// Calls of a plugin.
+    pub fn calls(&self) -> u64 {
+        self.0[CALLS]
+    }
+
+    /// Calls of a plugin that failed.
+    pub fn calls_failed(&self) -> u64 {
+        self.0[CALLS_FAILED]
+    }
+
+    /// Counts of a call of a plugin.
+    fn call(step: &StepReport) -> Self {
+        let mut cells = Self::default();
+        cells.0[CALLS] = 1;
+        cells.0[REDACTED] = u64::from(!step.changed.is_empty());
+        match step.result {
+            StepResult::Passed => {}
+            StepResult::Dropped => cells.0[DROPPED] = 1,
+            StepResult::Skipped | StepResult::Failed => cells.0[CALLS_FAILED] = 1,
+        }
+        cells
+    }
 }
 
 fn place(class: StatusClass) -> usize {
@@ -215,9 +280,12 @@ fn place(class: StatusClass) -> usize {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Counting(Arc<Mutex<Pending>>);
 
+/// Counts by tenant and minute.
+type Minutes = HashMap<(TenantId, Timestamp), HashMap<SeriesKey, Cells>>;
+
 #[derive(Debug, Default)]
 struct Pending {
-    minutes: HashMap<(TenantId, Timestamp), HashMap<SeriesKey, Cells>>,
+    minutes: Minutes,
     /// Keys that are kept apart, by tenant. They outlive what is taken out: the store has a row for each of them.
     apart: HashMap<TenantId, Apart>,
     hasher: RandomState,
@@ -229,6 +297,7 @@ struct Apart {
     hour: Timestamp,
     targets: HashSet<u64>,
     types: HashSet<u64>,
+    plugins: HashSet<u64>,
 }
 
 /// An attempt or an event that counts, once it is committed.
@@ -239,6 +308,8 @@ pub(super) struct Counted {
     target: Option<Target>,
     kind: EventType,
     cells: Cells,
+    /// Calls of plugins, by their names.
+    calls: Vec<(String, Cells)>,
 }
 
 impl Counted {
@@ -256,29 +327,46 @@ impl Counted {
             cells.0[CLASSES + place(class)] = 1;
         }
         cells.0[DEAD] = u64::from(matches!(settlement.next, Next::Dead));
+        cells.0[DROPPED] = u64::from(matches!(attempt.outcome, Outcome::Dropped { .. }));
+        cells.0[REDACTED] = u64::from(changed(&attempt.steps));
         Some(Self {
             tenant: settlement.tenant.clone(),
             at: attempt.started.plus(attempt.took),
             target: Some(settlement.id.target),
             kind: about.kind.clone(),
             cells,
+            calls: calls(&attempt.steps),
         })
     }
 
     /// The events of a submission.
     pub(super) fn events(submission: &Submission) -> Vec<Self> {
-        let mut cells = Cells::default();
-        cells.0[ACCEPTED] = 1;
         let events = submission.events.iter().map(|new| &new.event);
-        let counted = events.map(|event| Self {
-            tenant: submission.tenant.clone(),
-            at: event.accepted,
-            target: None,
-            kind: event.kind.clone(),
-            cells,
+        let counted = events.map(|event| {
+            let mut cells = Cells::default();
+            cells.0[ACCEPTED] = 1;
+            cells.0[DROPPED] = u64::from(matches!(event.fate, Fate::Filtered { .. }));
+            cells.0[REDACTED] = u64::from(changed(&event.steps));
+            Self {
+                tenant: submission.tenant.clone(),
+                at: event.accepted,
+                target: None,
+                kind: event.kind.clone(),
+                cells,
+                calls: calls(&event.steps),
+            }
         });
         counted.collect()
     }
+}
+
+fn changed(steps: &[StepReport]) -> bool {
+    steps.iter().any(|step| !step.changed.is_empty())
+}
+
+fn calls(steps: &[StepReport]) -> Vec<(String, Cells)> {
+    let calls = steps.iter().map(|step| (step.plugin.clone(), Cells::call(step)));
+    calls.collect()
 }
 
 impl Counting {
@@ -313,19 +401,7 @@ impl Counting {
             hasher,
         } = &mut *pending;
         for one in counted {
-            let hour = SeriesStep::Hour.start(one.at);
-            if !apart.contains_key(&one.tenant) {
-                apart.insert(one.tenant.clone(), Apart::default());
-            }
-            let Some(apart) = apart.get_mut(&one.tenant) else {
-                continue;
-            };
-            if apart.hour < hour {
-                *apart = Apart {
-                    hour,
-                    ..Apart::default()
-                };
-            }
+            let apart = Apart::of(apart, &one.tenant, one.at);
             let start = SeriesStep::Minute.start(one.at);
             let minute = minutes.entry((one.tenant, start)).or_default();
             let keys = [
@@ -333,9 +409,12 @@ impl Counting {
                 one.target.map(SeriesKey::Target),
                 Some(SeriesKey::Type(one.kind)),
             ];
-            for key in keys.into_iter().flatten() {
+            let keys = keys.into_iter().flatten().map(|key| (key, one.cells));
+            let calls = one.calls.into_iter();
+            let calls = calls.map(|(plugin, cells)| (SeriesKey::Plugin(plugin), cells));
+            for (key, cells) in keys.chain(calls) {
                 let key = apart.admit(key, hasher);
-                minute.entry(key).or_default().add(&one.cells);
+                minute.entry(key).or_default().add(&cells);
             }
         }
     }
@@ -343,10 +422,14 @@ impl Counting {
     /// Takes all counts out.
     pub(super) fn take(&self) -> Vec<RollUp> {
         let mut pending = self.lock();
-        let minutes = std::mem::take(&mut pending.minutes);
+        let mut minutes = std::mem::take(&mut pending.minutes);
         let hour = pending.apart.values().map(|apart| apart.hour).max();
         pending.apart.retain(|_, apart| Some(apart.hour) == hour);
         drop(pending);
+        for (minute, total) in totals(&minutes) {
+            let of = minutes.entry((TenantId::operator(), minute)).or_default();
+            of.entry(SeriesKey::All).or_default().add(&total);
+        }
         let all = minutes.into_iter().flat_map(|((tenant, minute), of)| {
             of.into_iter().map(move |(key, cells)| RollUp {
                 tenant: tenant.clone(),
@@ -363,13 +446,44 @@ impl Counting {
     }
 }
 
+/// Sums over all tenants by minute, which are the operator's counts. A longest time is no sum: a sample has it.
+fn totals(minutes: &Minutes) -> HashMap<Timestamp, Cells> {
+    let mut totals: HashMap<Timestamp, Cells> = HashMap::new();
+    for ((tenant, minute), of) in minutes {
+        let Some(cells) = of
+            .get(&SeriesKey::All)
+            .filter(|_| *tenant != TenantId::operator())
+        else {
+            continue;
+        };
+        let mut cells = *cells;
+        cells.0[OVERDUE] = 0;
+        totals.entry(*minute).or_default().add(&cells);
+    }
+    totals
+}
+
 impl Apart {
+    /// Keys of a tenant that are kept apart in the hour of a time.
+    fn of<'a>(all: &'a mut HashMap<TenantId, Self>, tenant: &TenantId, at: Timestamp) -> &'a mut Self {
+        let hour = SeriesStep::Hour.start(at);
+        let apart = all.entry(tenant.clone()).or_default();
+        if apart.hour < hour {
+            *apart = Self {
+                hour,
+                ..Self::default()
+            };
+        }
+        apart
+    }
+
     /// The key under which something is counted: its own, or `other` where no more are kept apart.
     fn admit(&mut self, key: SeriesKey, hasher: &RandomState) -> SeriesKey {
         let (known, other) = match key.kind() {
             SeriesKind::All => return key,
             SeriesKind::Targets => (&mut self.targets, SeriesKey::OtherTargets),
             SeriesKind::Types => (&mut self.types, SeriesKey::OtherTypes),
+            SeriesKind::Plugins => (&mut self.plugins, SeriesKey::OtherPlugins),
         };
         let hash = hasher.hash_one(&key);
         if known.contains(&hash) || (known.len() < MOST_KEYS && known.insert(hash)) {
@@ -395,10 +509,11 @@ mod tests {
             target: None,
             kind: format!("type.{n}").parse().unwrap(),
             cells,
+            calls: Vec::new(),
         });
         counting.add(counted);
         let taken = counting.take();
-        assert_eq!(taken.len(), MOST_KEYS + 2);
+        assert_eq!(taken.len(), MOST_KEYS + 3, "and the operator's");
         let of = |key: &SeriesKey| taken.iter().find(|one| one.key == *key).unwrap().cells.accepted();
         assert_eq!((of(&SeriesKey::All), of(&SeriesKey::OtherTypes)), (250, 150));
         assert!(
@@ -420,6 +535,7 @@ mod tests {
                 target: None,
                 kind: format!("type.{round}.{n}").parse().unwrap(),
                 cells: Cells::default(),
+                calls: Vec::new(),
             });
             counting.add(counted);
             kept.extend(counting.take().into_iter().map(|one| one.key));
@@ -431,6 +547,7 @@ mod tests {
             target: None,
             kind: "type.new".parse().unwrap(),
             cells: Cells::default(),
+            calls: Vec::new(),
         }));
         let taken = counting.take();
         let new = SeriesKey::Type("type.new".parse().unwrap());

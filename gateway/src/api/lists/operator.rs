@@ -1,8 +1,9 @@
 //! The lists of attempts, deliveries and events over all tenants, for the operator: a part of each tenant's list, merged by time.
 //!
 //! A page asks each tenant for as much as fits on it, at most [`MOST_TENANTS`] of them and a few at a time. Where a tenant's search
-//! ended because of its budget, nothing that is older than that is shown: the page is `partial`, and its cursor goes on from there.
+//! ended because of its budget, nothing that lies behind that is shown: the page is `partial`, and its cursor goes on from there.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use super::attempts::{AttemptLine, search};
 use super::events::{EventLine, line};
 use super::page::End;
 use super::walk::Found;
-use super::{Filter, List, ListQuery, Pager, TriesView, Way, walk};
+use super::{Filter, Key, List, ListQuery, Pager, TriesView, Way, walk};
 use crate::feed::Cursor;
 use crate::http::{Code, Problem, Reach};
 use hookgate_domain::{TenantId, Timestamp};
@@ -65,7 +66,7 @@ struct OperatorQuery {
     /// Maximum number of items: 1 to 500, default 50.
     #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
-    /// The `next_cursor` of the page before.
+    /// The `next_cursor` or `previous_cursor` of another page.
     cursor: Option<String>,
     /// Only from this time on (RFC 3339).
     since: Option<String>,
@@ -83,6 +84,8 @@ struct OperatorQuery {
     attempt: Option<TriesView>,
     /// Only of this event, this delivery, or the events that were published with this idempotency key: exactly.
     q: Option<String>,
+    /// Of dead letters only those that were made again, or only those that were not; not of attempts.
+    replayed: Option<bool>,
 }
 
 /// Something of a tenant.
@@ -95,12 +98,12 @@ pub(in crate::api) struct OfTenant<T> {
     pub item: T,
 }
 
-/// A tenant's part of a page, the newest first.
+/// A tenant's part of a page, in the order of the way.
 struct Part<T> {
     tenant: TenantId,
     items: Vec<(Timestamp, T)>,
-    /// Nothing is known of what is older than this.
-    known_from: Option<Timestamp>,
+    /// Nothing is known of what lies farther along the way than this.
+    known_to: Option<Timestamp>,
 }
 
 /// Question to one tenant's list.
@@ -110,8 +113,25 @@ struct Asked {
     limit: usize,
     /// Most entries that it may look at.
     budget: usize,
-    /// Nothing newer is wanted.
-    top: Option<Timestamp>,
+    /// Time from which the way goes on: nothing before it on the way is wanted.
+    from: Option<Timestamp>,
+    /// Set when the way leads to what is newer.
+    back: bool,
+}
+
+impl Asked {
+    fn way(&self) -> Way {
+        match self.back {
+            true => Way::Newer(Key::at(FeedPosition::START)),
+            false => Way::Newest,
+        }
+    }
+
+    /// Checks that a time is not before that from which the way goes on.
+    fn wants(&self, at: Timestamp) -> bool {
+        self.from
+            .is_none_or(|from| if self.back { at >= from } else { at <= from })
+    }
 }
 
 async fn attempts(
@@ -119,6 +139,10 @@ async fn attempts(
     _: Operator,
     Params(query): Params<OperatorQuery>,
 ) -> Result<Json<List<OfTenant<AttemptLine>>>, Problem> {
+    if query.replayed.is_some() {
+        let detail = "The query is wrong: `replayed` is of deliveries, not of attempts.";
+        return Err(Problem::new(Code::InvalidParameter, detail));
+    }
     let page = Page::read(&api, query, ("all.attempts", LOG_SLACK)).await?;
     let mut parts = Vec::new();
     for asked in page.asked.chunks(AT_ONCE) {
@@ -129,10 +153,10 @@ async fn attempts(
 
 async fn attempts_of(api: &Api, asked: &Asked) -> Result<Part<AttemptLine>, Problem> {
     let (mut items, mut last) = (Vec::new(), None);
-    let reach = (Way::Newest, asked.budget);
+    let reach = (asked.way(), asked.budget);
     let end = search(api, &asked.caller, &asked.filter, reach, |entry, matches| {
         last = Some(entry.at);
-        if matches {
+        if matches && asked.wants(entry.at) {
             items.push((entry.at, AttemptLine::new(&asked.caller.tenant, entry)));
         }
         items.len() < asked.limit
@@ -187,8 +211,12 @@ async fn walked<T>(
     let tenant = &asked.caller.tenant;
     let timed = |stored: &StoredEvent| {
         let at = stored.event.accepted;
-        let wanted = asked.top.is_none_or(|top| at <= top);
-        let items = (0..).zip(if wanted { of(asked, stored) } else { Vec::new() });
+        let items = if asked.wants(at) {
+            of(asked, stored)
+        } else {
+            Vec::new()
+        };
+        let items = (0..).zip(items);
         let found = items.map(|(index, item)| Found {
             index,
             item: (at, item),
@@ -202,13 +230,17 @@ async fn walked<T>(
             let stored = stored.filter(|stored| asked.filter.wants(&stored.event.kind));
             items.extend(stored.iter().flat_map(timed).map(|found| found.item));
         }
-        items.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        items.sort_by_key(|(at, _)| Reverse(*at));
+        if asked.back {
+            items.reverse();
+        }
         return Ok(part(asked, items, End::All, None));
     }
-    let mut pager = Pager::new(Way::Newest, asked.limit);
+    let way = asked.way();
+    let mut pager = Pager::new(way, asked.limit);
     let looks = asked.budget.div_ceil(EVENTS_OF_ENTRIES);
     let from = (tenant.as_ref(), tenant.feed_from);
-    let (end, last) = walk(api, from, (&asked.filter, Way::Newest, looks), &mut pager, timed).await?;
+    let (end, last) = walk(api, from, (&asked.filter, way, looks), &mut pager, timed).await?;
     Ok(part(asked, pager.into_items(), end, last))
 }
 
@@ -216,15 +248,19 @@ fn part<T>(asked: &Asked, items: Vec<(Timestamp, T)>, end: End, last: Option<Tim
     Part {
         tenant: asked.caller.tenant.id.clone(),
         items,
-        known_from: last.filter(|_| end == End::Budget),
+        known_to: last.filter(|_| end == End::Budget),
     }
 }
 
-/// A page that is asked for. A cursor holds the time of the last item and how many of that time were given.
+/// A page that is asked for. A cursor holds the time of an item and how many of that time were given, counted from the side from
+/// which its way comes.
 struct Page {
     list: &'static str,
     limit: usize,
     from: Option<Cursor>,
+    back: bool,
+    /// Start of the way to what is newer, if nothing was found.
+    now: Timestamp,
     asked: Vec<Asked>,
 }
 
@@ -236,9 +272,15 @@ impl Page {
     ) -> Result<Self, Problem> {
         let limit = limit(query.limit)?;
         let nobody = TenantId::operator();
-        let read = |text: &str| Cursor::from_text(text, api.feed.cursor_key(), &nobody, list);
+        let read = |text: &str| {
+            let older = Cursor::from_text(text, api.feed.cursor_key(), &nobody, list);
+            let newer = || Cursor::from_text(text, api.feed.cursor_key(), &nobody, &newer(list));
+            let older = older.map(|cursor| (cursor, false));
+            older.or_else(|_| newer().map(|cursor| (cursor, true)))
+        };
         let from = query.cursor.as_deref().map(read).transpose();
         let from = from.map_err(|_| bad_cursor())?;
+        let (from, back) = (from.map(|(from, _)| from), from.is_some_and(|(_, back)| back));
         let tenants = tenants(api, query.tenant.as_deref())?;
         let query = ListQuery {
             limit: None,
@@ -251,15 +293,16 @@ impl Page {
             status_class: query.status_class,
             attempt: query.attempt,
             q: query.q,
-            replayed: None,
+            replayed: query.replayed,
         };
         let budget = (api.config.list_scan / tenants.len().max(1)).max(FEWEST_LOOKED_AT);
-        let top = from.map(|from| Timestamp::from_micros(from.position.major));
-        let until = top.map(|top| top.plus(slack));
+        let time = from.map(|from| Timestamp::from_micros(from.position.major));
         let mut page = Self {
             list,
             limit,
             from,
+            back,
+            now: api.clock.now().minus(FEED_SLACK),
             asked: Vec::with_capacity(tenants.len()),
         };
         for tenant in tenants {
@@ -269,13 +312,21 @@ impl Page {
                 granted: Granted::default(),
             };
             let mut filter = Filter::read(api, &caller, &query).await?;
-            filter.until = filter.until.into_iter().chain(until).min();
+            match (time, back) {
+                (Some(time), true) => filter.since = filter.since.max(Some(time.minus(slack))),
+                (Some(time), false) => {
+                    let until = time.plus(slack);
+                    filter.until = Some(filter.until.map_or(until, |asked| asked.min(until)));
+                }
+                (None, _) => {}
+            }
             page.asked.push(Asked {
                 caller,
                 filter,
                 limit: limit.saturating_add(page.given()).saturating_add(1),
                 budget,
-                top,
+                from: time,
+                back,
             });
         }
         Ok(page)
@@ -288,38 +339,13 @@ impl Page {
     }
 
     fn merge<T>(&self, api: &Api, parts: Vec<Part<T>>) -> List<OfTenant<T>> {
-        let known_from = parts.iter().filter_map(|part| part.known_from).max();
-        let mut items: Vec<(Timestamp, OfTenant<T>)> = Vec::new();
-        for Part {
-            tenant, items: of, ..
-        } in parts
-        {
-            let own = of.into_iter().map(|(at, item)| {
-                let tenant = tenant.to_string();
-                (at, OfTenant { tenant, item })
-            });
-            items.extend(own);
-        }
-        items.retain(|(at, _)| known_from.is_none_or(|from| *at >= from));
-        // By name where they are of one time: the tenants are in that order, and the sort is stable.
-        items.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-        let top = self.from.map(|from| Timestamp::from_micros(from.position.major));
-        let again = items.iter().take_while(|(at, _)| Some(*at) == top);
-        let mut items = items.split_off(again.take(self.given()).count());
-        let full = items.len() > self.limit;
-        items.truncate(self.limit);
-        let given = |at: Timestamp| {
-            let before = if Some(at) == top { self.given() } else { 0 };
-            before + items.iter().filter(|(of, _)| *of == at).count()
-        };
-        let last = items.last().map(|(at, _)| *at).filter(|_| full).or(known_from);
-        // Where all that was looked at is of one time, the next page begins before it: it has to end.
-        let stuck = |at: Timestamp| Some(at) == top && items.is_empty();
-        let next_cursor = last.map(|at| {
-            let (at, given) = match stuck(at) {
-                true => (at.minus(Duration::from_micros(1)), 0),
-                false => (at, given(at)),
-            };
+        let Merged {
+            items,
+            next,
+            previous,
+            partial,
+        } = self.merged(parts);
+        let text = |list: &str, (at, given): (Timestamp, usize)| {
             let cursor = Cursor {
                 position: FeedPosition {
                     major: at.as_micros(),
@@ -327,14 +353,88 @@ impl Page {
                 },
                 given: u32::try_from(given).unwrap_or(u32::MAX),
             };
-            cursor.to_text(api.feed.cursor_key(), &TenantId::operator(), self.list)
-        });
+            cursor.to_text(api.feed.cursor_key(), &TenantId::operator(), list)
+        };
+        let of_tenant = |(tenant, item): (TenantId, T)| OfTenant {
+            tenant: tenant.to_string(),
+            item,
+        };
         List {
             looked_at: items.len(),
-            partial: !full && known_from.is_some(),
-            data: items.into_iter().map(|(_, item)| item).collect(),
-            next_cursor,
-            previous_cursor: None,
+            data: items.into_iter().map(of_tenant).collect(),
+            next_cursor: next.map(|next| text(self.list, next)),
+            previous_cursor: Some(text(&newer(self.list), previous)),
+            partial,
+        }
+    }
+
+    /// Merges the tenants' parts. Pure.
+    fn merged<T>(&self, mut parts: Vec<Part<T>>) -> Merged<T> {
+        let known = parts.iter().filter_map(|part| part.known_to);
+        let known_to = if self.back { known.min() } else { known.max() };
+        let known = |at: Timestamp| known_to.is_none_or(|to| if self.back { at <= to } else { at >= to });
+        // By name where they are of one time: the tenants are in that order, and the sort is stable.
+        if self.back {
+            parts.reverse();
+        }
+        let mut items: Vec<(Timestamp, (TenantId, T))> = Vec::new();
+        for Part {
+            tenant, items: of, ..
+        } in parts
+        {
+            let own = of.into_iter().filter(|(at, _)| known(*at));
+            items.extend(own.map(|(at, item)| (at, (tenant.clone(), item))));
+        }
+        match self.back {
+            true => items.sort_by_key(|(at, _)| *at),
+            false => items.sort_by_key(|(at, _)| Reverse(*at)),
+        }
+        let from = self.from.map(|from| Timestamp::from_micros(from.position.major));
+        let again = items.iter().take_while(|(at, _)| Some(*at) == from);
+        let items = items.split_off(again.take(self.given()).count());
+        let full = items.len() > self.limit;
+        // Of the first item's time the page has all that follow it, unless it is full of them.
+        let first = items.first().map(|(first, _)| {
+            let beside = items.iter().take_while(|(at, _)| at == first).count();
+            (*first, beside)
+        });
+        let shown = &items[..items.len().min(self.limit)];
+        let given = |at: Timestamp| {
+            let before = if Some(at) == from { self.given() } else { 0 };
+            before + shown.iter().filter(|(of, _)| *of == at).count()
+        };
+        let last = shown.last().map(|(at, _)| *at);
+        // Where all that was looked at is of one time, the next page begins behind it: it has to end.
+        let stuck = |at: Timestamp| Some(at) == from && shown.is_empty();
+        let least = Duration::from_micros(1);
+        let on = |at: Timestamp| match (stuck(at), self.back) {
+            (true, true) => (at.plus(least), 0),
+            (true, false) => (at.minus(least), 0),
+            (false, _) => (at, given(at)),
+        };
+        let (next, previous) = match self.back {
+            false => {
+                let next = last.filter(|_| full).or(known_to).map(on);
+                let begin = || from.map_or((self.now, 0), |from| (from, 0));
+                (next, first.unwrap_or_else(begin))
+            }
+            true => {
+                let from = from.unwrap_or_default();
+                let to = if full { last } else { known_to.or(last) };
+                let older = first.unwrap_or((from.plus(least), 0));
+                (Some(older), to.map_or((from, self.given()), on))
+            }
+        };
+        let mut items: Vec<_> = items.into_iter().map(|(_, item)| item).collect();
+        items.truncate(self.limit);
+        if self.back {
+            items.reverse();
+        }
+        Merged {
+            items,
+            next,
+            previous,
+            partial: !full && known_to.is_some(),
         }
     }
 }
@@ -351,8 +451,21 @@ pub(in crate::api) fn named(api: &Api, name: &str) -> Result<Arc<Tenant>, Proble
     })
 }
 
+/// Merged page, the newest first, and the places from which the ways go on: a time, and how many of that time were given.
+struct Merged<T> {
+    items: Vec<(TenantId, T)>,
+    next: Option<(Timestamp, usize)>,
+    previous: (Timestamp, usize),
+    partial: bool,
+}
+
+/// Name that cursors to what is newer belong to.
+fn newer(list: &str) -> String {
+    format!("{list}.newer")
+}
+
 /// The tenants that are asked, by name.
-fn tenants(api: &Api, only: Option<&str>) -> Result<Vec<Arc<Tenant>>, Problem> {
+pub(in crate::api) fn tenants(api: &Api, only: Option<&str>) -> Result<Vec<Arc<Tenant>>, Problem> {
     if let Some(name) = only {
         return Ok(vec![named(api, name)?]);
     }
@@ -369,7 +482,8 @@ fn tenants(api: &Api, only: Option<&str>) -> Result<Vec<Arc<Tenant>>, Problem> {
 }
 
 const WORDS: &str = "The newest first. As the tenants' own lists, merged by time; with many tenants each page looks at less of each. \
-                     There is no way back.";
+                     The way to what is newer goes by time: what was accepted before the newest shown, and committed after it, is not \
+                     on it.";
 /// Tenants whose lists are merged.
 const MOST_TENANTS: usize = 2_000;
 /// Tenants that are asked at once.
@@ -382,3 +496,88 @@ const LOG_SLACK: Duration = Duration::from_millis(1);
 const FEED_SLACK: Duration = Duration::from_secs(5);
 /// Entries of the log that one page of events counts as.
 const EVENTS_OF_ENTRIES: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Items of three tenants: names with times, some of one time.
+    const ITEMS: [(&str, &[(u64, &str)]); 3] = [
+        ("a", &[(9, "a1"), (5, "a2"), (5, "a3"), (1, "a4")]),
+        ("b", &[(7, "b1"), (5, "b2")]),
+        ("c", &[(5, "c1"), (5, "c2"), (2, "c3")]),
+    ];
+
+    type Place = (Timestamp, usize);
+
+    fn page(from: Option<Place>, back: bool, limit: usize) -> Merged<&'static str> {
+        let cursor = |(at, given): Place| Cursor {
+            position: FeedPosition {
+                major: at.as_micros(),
+                minor: 0,
+            },
+            given: u32::try_from(given).unwrap(),
+        };
+        let page = Page {
+            list: "test",
+            limit,
+            from: from.map(cursor),
+            back,
+            now: Timestamp::from_micros(8),
+            asked: Vec::new(),
+        };
+        let part = |(tenant, items): (&str, &[(u64, &'static str)])| {
+            let items = items
+                .iter()
+                .map(|(at, name)| (Timestamp::from_micros(*at), *name));
+            let wanted =
+                items.filter(|(at, _)| from.is_none_or(|(of, _)| if back { *at >= of } else { *at <= of }));
+            let mut items: Vec<_> = wanted.collect();
+            if back {
+                items.reverse();
+            }
+            items.truncate(limit + from.map_or(0, |(_, given)| given) + 1);
+            Part {
+                tenant: tenant.parse().unwrap(),
+                items,
+                known_to: None,
+            }
+        };
+        page.merged(ITEMS.map(part).into())
+    }
+
+    fn names(page: &Merged<&'static str>) -> Vec<&'static str> {
+        page.items.iter().map(|(_, name)| *name).collect()
+    }
+
+    #[test]
+    fn merged_pages_meet_both_ways() {
+        let all = names(&page(None, false, 99));
+        assert_eq!(all, ["a1", "b1", "a2", "a3", "b2", "c1", "c2", "c3", "a4"]);
+        for limit in 1..6 {
+            let (mut pages, mut from) = (Vec::new(), None);
+            loop {
+                let one = page(from, false, limit);
+                from = one.next;
+                pages.push(one);
+                if from.is_none() {
+                    break;
+                }
+            }
+            let joined: Vec<_> = pages.iter().flat_map(names).collect();
+            assert_eq!(joined, all, "{limit}");
+            for at in (1..pages.len()).rev() {
+                let newer = page(Some(pages[at].previous), true, limit);
+                assert_eq!(names(&newer), names(&pages[at - 1]), "{limit} {at}");
+                assert_eq!(
+                    names(&page(newer.next, false, limit)),
+                    names(&pages[at]),
+                    "{limit} {at}"
+                );
+                let newest = names(&page(Some(newer.previous), true, limit));
+                let expected = at.checked_sub(2).map(|at| names(&pages[at])).unwrap_or_default();
+                assert_eq!(newest, expected, "{limit} {at}");
+            }
+        }
+    }
+}

@@ -1,7 +1,5 @@
 //! Walks a tenant's feed along a way, event by event with its deliveries: what lists of events and deliveries are made of.
 
-use futures_util::future::try_join_all;
-
 use super::super::Api;
 use super::Filter;
 use super::page::{End, Key, Pager, Way};
@@ -53,9 +51,9 @@ pub(in crate::api) async fn walk<T>(
         let heads: Vec<_> = heads
             .map(|(at, event)| (at, event.accepted, filter.wants(&event.kind).then_some(event.id)))
             .collect();
-        let wanted = heads.iter().filter_map(|(.., id)| id.as_ref());
-        let stored = try_join_all(wanted.map(|id| api.store.event(&tenant.id, id))).await?;
-        let mut stored = stored.into_iter();
+        let wanted = heads.iter().filter_map(|(.., id)| id.clone());
+        let wanted: Vec<_> = wanted.collect();
+        let mut stored = api.store.events(&tenant.id, &wanted).await?.into_iter();
         for (position, accepted, id) in heads {
             let stored = id.and_then(|_| stored.next()).flatten();
             from = position;

@@ -141,6 +141,7 @@ impl Rig {
         let ingest = ingest::Parts {
             auth: auth.clone(),
             host: host.clone(),
+            store: Arc::clone(&store),
             committer: committer.clone(),
             inbox: inbox.clone(),
             egress: egress.clone(),

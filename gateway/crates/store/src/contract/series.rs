@@ -1,7 +1,7 @@
 //! Time series: what is added is there, by minute and by hour, and goes when it is old.
 
 use super::*;
-use crate::series::{Cells, Point, RollUp, SeriesKey, SeriesKind, SeriesStep};
+use crate::series::{Cells, Point, RollUp, SeriesKey, SeriesKind, SeriesStep, Waiting};
 
 fn cells(of: &[(usize, u64)]) -> Cells {
     let mut cells = Cells::default();
@@ -34,9 +34,10 @@ pub(crate) async fn counts_are_added_by_minute_and_by_hour(subject: &impl Subjec
         key: key.clone(),
         cells,
     };
-    let (to, kind) = (
+    let (to, kind, plugin) = (
         SeriesKey::Target(target(1)),
         SeriesKey::Type("a.b:c".parse().unwrap()),
+        SeriesKey::Plugin("my:plugin".to_owned()),
     );
     let added = vec![
         one(&acme, minute(0), &SeriesKey::All, cells(&[(0, 1), (20, 2)])),
@@ -45,6 +46,13 @@ pub(crate) async fn counts_are_added_by_minute_and_by_hour(subject: &impl Subjec
         one(&acme, minute(1), &to, cells(&[(0, 10)])),
         one(&acme, minute(1), &SeriesKey::OtherTargets, cells(&[(1, 1)])),
         one(&other, minute(0), &SeriesKey::All, cells(&[(0, 100)])),
+        one(&acme, minute(0), &plugin, cells(&[(2, 5)])),
+        one(
+            &TenantId::operator(),
+            minute(0),
+            &SeriesKey::All,
+            cells(&[(4, 6)]),
+        ),
     ];
     for _ in 0..2 {
         subject.store().roll_up(added.clone()).await.unwrap();
@@ -70,6 +78,15 @@ pub(crate) async fn counts_are_added_by_minute_and_by_hour(subject: &impl Subjec
             point(minute(1), &SeriesKey::OtherTargets, cells(&[(1, 2)])),
             point(minute(1), &to, cells(&[(0, 20)])),
         ]
+    );
+    assert_eq!(
+        points(subject, &acme, SeriesKind::Plugins, SeriesStep::Hour, day).await,
+        [point(hour, &plugin, cells(&[(2, 10)]))]
+    );
+    let operator = TenantId::operator();
+    assert_eq!(
+        points(subject, &operator, SeriesKind::All, SeriesStep::Hour, day).await,
+        [point(hour, &SeriesKey::All, cells(&[(4, 12)]))]
     );
     let late = (minute(1), minute(2));
     assert_eq!(
@@ -102,4 +119,29 @@ pub(crate) async fn counts_are_added_by_minute_and_by_hour(subject: &impl Subjec
     let hours = (SeriesKind::Targets, SeriesStep::Hour);
     assert_eq!(points(subject, &acme, hours.0, hours.1, day).await, []);
     assert_eq!(points(subject, &other, all.0, all.1, day).await.len(), 1);
+}
+
+pub(crate) async fn waiting_deliveries_are_told_by_target(subject: &impl Subject) {
+    let (acme, store) = (tenant("acme"), subject.store());
+    let targets = [target(1), target(2), target(3)];
+    assert_eq!(store.waiting(&acme, &targets).await.unwrap(), []);
+    accept(subject, submission(&acme, &["e1", "e2"], &[target(1)])).await;
+    accept(subject, submission(&acme, &["e3"], &targets[..2])).await;
+    accept(subject, submission(&tenant("other"), &["e1"], &[target(3)])).await;
+    let pending =
+        |found: &[Waiting]| -> Vec<_> { found.iter().map(|one| (one.target, one.pending)).collect() };
+    let found = store.waiting(&acme, &targets).await.unwrap();
+    assert_eq!(pending(&found), [(target(1), 3), (target(2), 1)]);
+    // Of what is leased nothing is due.
+    let lease = Duration::from_secs(600);
+    store.claim(store.shard_of(&acme), 100, lease).await.unwrap();
+    let found = store.waiting(&acme, &targets).await.unwrap();
+    assert_eq!(pending(&found), [(target(1), 3), (target(2), 1)]);
+    assert!(found.iter().all(|one| one.overdue == Duration::ZERO), "{found:?}");
+    // What is due becomes overdue.
+    accept(subject, submission(&acme, &["e4"], &[target(3)])).await;
+    subject.pass(Duration::from_millis(20)).await;
+    let found = store.waiting(&acme, &targets[2..]).await.unwrap();
+    assert_eq!(pending(&found), [(target(3), 1)]);
+    assert!(found[0].overdue > Duration::ZERO, "{found:?}");
 }

@@ -14,7 +14,7 @@ use super::sweep::{STEP, Stage};
 use super::tables::{self, KeyRow, corrupt};
 use super::write_txn::{Step, WriteTxn};
 use crate::codec::{LogBlock, decode_logged, encode_logged};
-use crate::{FeedPosition, Lists, LogEntry, LogRange, LoggedAttempt, StoreError};
+use crate::{FeedPosition, Lists, LogEntry, LogRange, LoggedAttempt, StoreError, StoredEvent};
 use hookgate_domain::{EventId, TenantId, Timestamp};
 
 /// Entries of a row.
@@ -171,11 +171,34 @@ impl Lists for Embedded {
         }
     }
 
+    async fn events(
+        &self,
+        tenant: &TenantId,
+        ids: &[EventId],
+    ) -> Result<Vec<Option<StoredEvent>>, StoreError> {
+        let (of, ids) = (tenant.clone(), ids.to_vec());
+        let found = self.read(move |snapshot| ids.iter().map(|id| snapshot.event(&of, id)).collect());
+        let found: Vec<Option<StoredEvent>> = found.await?;
+        let found = found.into_iter();
+        Ok(found.map(|one| Some(self.with_leases(tenant, one?))).collect())
+    }
+
     async fn events_of_key(&self, tenant: &TenantId, key: &str) -> Result<Vec<EventId>, StoreError> {
         let (tenant, key, now) = (tenant.clone(), key.to_owned(), self.shared.clock.now());
         let kept = self.shared.rules.retention.idempotency_keys.get();
         self.read(move |snapshot| snapshot.events_of_key(&tenant, &key, now, kept))
             .await
+    }
+}
+
+impl Embedded {
+    /// Adds the ends of leases to an event's pending deliveries.
+    pub(super) fn with_leases(&self, tenant: &TenantId, found: StoredEvent) -> StoredEvent {
+        let deliveries = found.deliveries.into_iter();
+        StoredEvent {
+            deliveries: deliveries.map(|d| self.with_lease(tenant, d)).collect(),
+            event: found.event,
+        }
     }
 }
 

@@ -107,6 +107,13 @@ impl Index {
         self.tenants.get(tenant).copied().unwrap_or(0)
     }
 
+    /// Number of an endpoint's pending deliveries, and the time at which the first is due or its lease ends.
+    pub(super) fn endpoint(&self, endpoint: &Endpoint) -> Option<(u64, Option<Timestamp>)> {
+        let queue = &self.queues[*self.names.get(endpoint)?];
+        let first = queue.order.first().map(|(score, _)| *score);
+        Some((queue.entries as u64, first))
+    }
+
     /// Time at which a pending delivery is due or its lease ends.
     pub(super) fn score(&self, key: &[u8]) -> Option<Timestamp> {
         self.entries.get(key).map(|entry| entry.score)

@@ -192,12 +192,9 @@ pub(super) fn series(of: &TenantId, kind: SeriesKind, step: SeriesStep, start: T
 pub(super) fn read_series(key: &[u8]) -> Option<((TenantId, SeriesKind, SeriesStep), Timestamp, &str)> {
     let (tenant, rest) = split_tenant(key)?;
     let ([kind, step], rest) = rest.split_first_chunk::<2>()?;
-    let kind = match kind {
-        b'a' => SeriesKind::All,
-        b's' => SeriesKind::Targets,
-        b't' => SeriesKind::Types,
-        _ => return None,
-    };
+    let kind = SeriesKind::ALL
+        .into_iter()
+        .find(|known| known.letter() == char::from(*kind))?;
     let step = match step {
         b'm' => SeriesStep::Minute,
         b'h' => SeriesStep::Hour,
@@ -224,7 +221,7 @@ pub(super) fn behind(mut prefix: Vec<u8>) -> Vec<u8> {
 
 fn split_tenant(key: &[u8]) -> Option<(TenantId, &[u8])> {
     let end = key.iter().position(|byte| *byte == 0)?;
-    let tenant = std::str::from_utf8(&key[..end]).ok()?.parse().ok()?;
+    let tenant = TenantId::from_store(std::str::from_utf8(&key[..end]).ok()?).ok()?;
     Some((tenant, &key[end + 1..]))
 }
 

@@ -291,13 +291,7 @@ impl Store for Embedded {
     async fn event(&self, tenant: &TenantId, id: &EventId) -> Result<Option<StoredEvent>, StoreError> {
         let (of, id) = (tenant.clone(), id.clone());
         let found = self.read(move |snapshot| snapshot.event(&of, &id)).await?;
-        Ok(found.map(|found| {
-            let deliveries = found.deliveries.into_iter();
-            StoredEvent {
-                deliveries: deliveries.map(|d| self.with_lease(tenant, d)).collect(),
-                event: found.event,
-            }
-        }))
+        Ok(found.map(|found| self.with_leases(tenant, found)))
     }
 
     async fn delivery(

@@ -11,9 +11,9 @@ use super::sweep::{STEP, Stage};
 use super::tables::{self, corrupt, get};
 use super::write_txn::{Step, WriteTxn};
 use crate::codec::{decode_cells, encode_cells};
-use crate::series::{Cells, Point, RollUp, Series, SeriesKey, SeriesKind, SeriesStep};
-use crate::{Retention, StoreError};
-use hookgate_domain::{TenantId, Timestamp};
+use crate::series::{Cells, Point, RollUp, Series, SeriesKey, SeriesKind, SeriesStep, Waiting};
+use crate::{Endpoint, Retention, StoreError};
+use hookgate_domain::{Target, TenantId, Timestamp};
 
 /// Counts that one transaction adds.
 const ADDED_AT_ONCE: usize = 512;
@@ -38,6 +38,23 @@ impl Series for Embedded {
         let tenant = tenant.clone();
         self.read(move |snapshot| snapshot.series(&tenant, kind, step, (from, until)))
             .await
+    }
+
+    async fn waiting(&self, tenant: &TenantId, targets: &[Target]) -> Result<Vec<Waiting>, StoreError> {
+        let (now, index) = (self.shared.clock.now(), self.index());
+        let of = |target: &Target| {
+            let endpoint = Endpoint {
+                tenant: tenant.clone(),
+                target: *target,
+            };
+            let (pending, first) = index.endpoint(&endpoint)?;
+            Some(Waiting {
+                target: *target,
+                pending,
+                overdue: first.map(|first| now.since(first)).unwrap_or_default(),
+            })
+        };
+        Ok(targets.iter().filter_map(of).collect())
     }
 }
 

@@ -10,14 +10,14 @@ use tokio::sync::Semaphore;
 
 use super::*;
 use crate::contract::{attempt, delivery_id, submission, target, tenant};
-use crate::series::{Point, RollUp, Series, SeriesKind, SeriesStep};
+use crate::series::{Point, RollUp, Series, SeriesKind, SeriesStep, Waiting};
 use crate::{
     Claimed, FeedPage, FeedPosition, Health, Interrupted, Lists, LogEntry, LogRange, Next, NoteOwner, Pick,
     RegistryRecord, Shard, StoredEvent, Token, Turns,
 };
 use hookgate_domain::{
-    Attempt, Delivery, DeliveryId, EventId, Stats, StoredLimits, StoredUsage, SubscriptionId, TenantId,
-    Timestamp, Trigger,
+    Attempt, Delivery, DeliveryId, EventId, Stats, StoredLimits, StoredUsage, SubscriptionId, Target,
+    TenantId, Timestamp, Trigger,
 };
 
 /// Store that answers when permitted, and records the batch sizes.
@@ -62,6 +62,9 @@ impl Lists for Gated {
     fn attempts_since(&self, _: Timestamp) -> FeedPosition {
         unreachable!()
     }
+    async fn events(&self, _: &TenantId, _: &[EventId]) -> Result<Vec<Option<StoredEvent>>, StoreError> {
+        unreachable!()
+    }
     async fn events_of_key(&self, _: &TenantId, _: &str) -> Result<Vec<EventId>, StoreError> {
         unreachable!()
     }
@@ -79,6 +82,10 @@ impl Series for Gated {
         _: SeriesStep,
         _: (Timestamp, Timestamp),
     ) -> Result<Vec<Point>, StoreError> {
+        unreachable!()
+    }
+
+    async fn waiting(&self, _: &TenantId, _: &[Target]) -> Result<Vec<Waiting>, StoreError> {
         unreachable!()
     }
 }

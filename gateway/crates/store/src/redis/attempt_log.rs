@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use redis::Value;
 
 use super::feed::{self, Way, edge, position};
-use super::{Inner, RedisStore, codec, reply};
-use crate::{FeedPosition, Lists, LogEntry, LogRange, StoreError};
+use super::{Inner, RedisStore, codec, read, reply};
+use crate::{FeedPosition, Lists, LogEntry, LogRange, StoreError, StoredEvent};
 use hookgate_domain::{EventId, TenantId, Timestamp};
 
 /// Bytes of the fingerprint before the events of an idempotency key.
@@ -34,6 +34,14 @@ impl Lists for RedisStore {
 
     fn attempts_since(&self, since: Timestamp) -> FeedPosition {
         feed::since(since)
+    }
+
+    async fn events(
+        &self,
+        tenant: &TenantId,
+        ids: &[EventId],
+    ) -> Result<Vec<Option<StoredEvent>>, StoreError> {
+        read::events(&self.inner, tenant, ids).await
     }
 
     async fn events_of_key(&self, tenant: &TenantId, key: &str) -> Result<Vec<EventId>, StoreError> {

@@ -1,5 +1,6 @@
 //! Reads single events and deliveries, and the dead letters.
 
+use futures_util::future::try_join_all;
 use redis::{Cmd, Pipeline, RedisWrite, Value};
 
 use super::keys::{Member, fields, read_part};
@@ -8,13 +9,28 @@ use super::{Inner, codec, reply};
 use crate::{StoreError, StoredEvent};
 use hookgate_domain::{Attempt, Delivery, DeliveryId, DeliveryState, Event, EventId, TenantId, Timestamp};
 
+/// Events with their deliveries, as [`event`]; `None` for each that there is not.
+pub(super) async fn events(
+    store: &Inner,
+    tenant: &TenantId,
+    ids: &[EventId],
+) -> Result<Vec<Option<StoredEvent>>, StoreError> {
+    let names: Vec<_> = ids.iter().map(|id| (tenant.clone(), id.clone())).collect();
+    let found = skeletons(store, &names).await?.into_iter();
+    try_join_all(found.map(|found| with_deliveries(store, found))).await
+}
+
 /// One event with its deliveries: the published ones in their order, then replays by time.
 pub(super) async fn event(
     store: &Inner,
     tenant: &TenantId,
     id: &EventId,
 ) -> Result<Option<StoredEvent>, StoreError> {
-    let Some(found) = skeleton(store, tenant, id).await? else {
+    with_deliveries(store, skeleton(store, tenant, id).await?).await
+}
+
+async fn with_deliveries(store: &Inner, found: Option<Skeleton>) -> Result<Option<StoredEvent>, StoreError> {
+    let Some(found) = found else {
         return Ok(None);
     };
     let deliveries = deliveries(store, &found.event, &found.deliveries).await?;

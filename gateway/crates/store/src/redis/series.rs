@@ -8,12 +8,12 @@ use redis::{Pipeline, Value};
 use super::keys::Keys;
 use super::{Inner, RedisStore, reply};
 use crate::StoreError;
-use crate::series::{Cells, Point, RollUp, Series, SeriesKey, SeriesKind, SeriesStep};
-use hookgate_domain::{TenantId, Timestamp};
+use crate::series::{Cells, Point, RollUp, Series, SeriesKey, SeriesKind, SeriesStep, Waiting};
+use hookgate_domain::{Target, TenantId, Timestamp};
 
 /// Counts that are added in one go.
 const AT_ONCE: usize = 200;
-/// Steps that are read in one go: each may have a few thousand fields.
+/// Steps that are read in one go, where each may have a few thousand fields.
 const READ_AT_ONCE: usize = 20;
 /// Counts that are kept longer than this, in milliseconds, are not looked for when their tenant is forgotten: 90 days.
 const MOST_KEPT: u64 = 90 * 86_400_000;
@@ -59,7 +59,12 @@ impl Series for RedisStore {
             .map(|n| Timestamp::from_millis(first + n * step.millis()))
             .collect();
         let mut points = Vec::new();
-        for part in starts.chunks(READ_AT_ONCE) {
+        let at_once = if kind == SeriesKind::All {
+            AT_ONCE
+        } else {
+            READ_AT_ONCE
+        };
+        for part in starts.chunks(at_once) {
             let mut pipeline = Pipeline::with_capacity(part.len());
             for start in part {
                 pipeline
@@ -72,6 +77,36 @@ impl Series for RedisStore {
             }
         }
         Ok(points)
+    }
+
+    async fn waiting(&self, tenant: &TenantId, targets: &[Target]) -> Result<Vec<Waiting>, StoreError> {
+        let store = &self.inner;
+        let Some(now) = store.time.now(Keys::shard(tenant)) else {
+            return Ok(Vec::new());
+        };
+        let mut waiting = Vec::new();
+        for part in targets.chunks(AT_ONCE) {
+            let mut pipeline = Pipeline::with_capacity(2 * part.len());
+            for target in part {
+                let due = store.keys.due(tenant, *target);
+                pipeline.cmd("ZCARD").arg(&due);
+                pipeline.cmd("ZRANGE").arg(&due).arg(0).arg(0).arg("WITHSCORES");
+            }
+            let mut found = store.connection.many(&pipeline).await?.into_iter();
+            let mut next = || found.next().unwrap_or_default();
+            for target in part {
+                let (pending, first) = (reply::number(next())?, reply::array(next())?.pop());
+                let first = first.map(reply::score).transpose()?.flatten();
+                let overdue = first.map(|first| now.since(first)).unwrap_or_default();
+                waiting.push(Waiting {
+                    target: *target,
+                    pending,
+                    overdue,
+                });
+            }
+        }
+        waiting.retain(|one| one.pending > 0);
+        Ok(waiting)
     }
 }
 
@@ -92,8 +127,7 @@ pub(super) async fn forget(store: &Inner, tenant: &TenantId) -> Result<(), Store
             .rev()
             .step_by(usize::try_from(step.millis()).unwrap_or(usize::MAX));
         for start in starts.map(Timestamp::from_millis) {
-            let kinds = [SeriesKind::All, SeriesKind::Targets, SeriesKind::Types];
-            keys.extend(kinds.map(|kind| store.keys.series(tenant, kind, step, start)));
+            keys.extend(SeriesKind::ALL.map(|kind| store.keys.series(tenant, kind, step, start)));
         }
     }
     for part in keys.chunks(AT_ONCE) {
