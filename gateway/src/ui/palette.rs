@@ -297,8 +297,16 @@ const MARKS: &[&str] = &[
     "chart-plain",
 ];
 
-/// Colours that are mixed if one of some colours is set: from the first one, with so many percent of the second.
-const MIXED: &[(&str, &[&str], (&str, &str, u32))] = &[
+/// Colour that is mixed if one of some colours is set: its name, theirs, and the two that are mixed, with so many percent of the
+/// second.
+type Mixed = (
+    &'static str,
+    &'static [&'static str],
+    (&'static str, &'static str, u32),
+);
+
+/// Colours that are mixed from others.
+const MIXED: &[Mixed] = &[
     ("sunken", &["ground", "raised", "text"], ("raised", "text", 4)),
     ("hover", &["raised", "text"], ("raised", "text", 3)),
     (

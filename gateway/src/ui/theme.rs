@@ -176,16 +176,16 @@ impl Theme {
     pub fn head(&self) -> String {
         let mut head = String::new();
         if !self.stylesheet.is_empty() {
-            let _ = write!(head, "<link rel=\"stylesheet\" href=\"/ui/{STYLESHEET}\">\n");
+            let _ = writeln!(head, "<link rel=\"stylesheet\" href=\"/ui/{STYLESHEET}\">");
         }
         let [logo, dark] = &self.logos;
         let logos = [logo, dark].map(|logo| logo.as_ref().map(Logo::address));
         let [logo, dark] = logos;
         for (name, content) in [("name", self.name.clone()), ("logo", logo), ("logo-dark", dark)] {
             if let Some(content) = content {
-                let _ = write!(
+                let _ = writeln!(
                     head,
-                    "<meta name=\"portal-{name}\" content=\"{}\">\n",
+                    "<meta name=\"portal-{name}\" content=\"{}\">",
                     escaped(&content)
                 );
             }
