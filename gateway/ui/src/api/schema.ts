@@ -5,7 +5,7 @@ export type Accepted = AcceptedEvent | AcceptedEvents;
 
 /** Result of an accepted event. */
 export type AcceptedEvent = {
-  /** Id of the event: the producer's own if it gave one. */
+  /** Id of the event: the producer's own if it gave one. Of a dry run without one: publishing makes another. */
   id: string;
   /** Status of the event. */
   status: EventStatus;
@@ -13,6 +13,12 @@ export type AcceptedEvent = {
   deliveries: number;
   /** The subscriptions that they go to; `inline`: the endpoint that the event itself names. */
   subscriptions: Array<string>;
+  /** Set for a dry run: nothing was stored, and nobody receives anything. */
+  dry_run?: boolean;
+  /** The plugin that drops the event, in a dry run. */
+  dropped_by?: string | null;
+  /** The plugin's reason, in a dry run. */
+  reason?: string | null;
 };
 
 /** Results of an array's events, in its order. */
@@ -1094,6 +1100,9 @@ export type NewTenantBulkJob = {
 /** Effect of a step failure. */
 export type OnFailure = "fail" | "skip";
 
+/** Subject of a series over all tenants. */
+export type OperatorSeriesBy = "tenant" | "status_class";
+
 /** Theme of the pages. */
 export type PageTheme = "auto" | "light" | "dark";
 
@@ -1477,14 +1486,14 @@ export type SecretRotation = {
 
 /** One series. */
 export type Series = {
-  /** Subject: a subscription, a type, a class; `other` for all without a separate series; `all`. */
+  /** Subject: a subscription, a type, a class, a plugin, a tenant; `other` for all without a separate series; `all`. */
   key: string;
   /** Values by measure, one for each step; null where nothing was measured. */
   values: Record<string, Array<number | null>>;
 };
 
 /** Subject of a series. */
-export type SeriesBy = "subscription" | "type" | "status_class";
+export type SeriesBy = "subscription" | "type" | "status_class" | "plugin";
 
 /** Time series. */
 export type SeriesPage = {

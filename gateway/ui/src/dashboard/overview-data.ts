@@ -1,10 +1,10 @@
-// Figures of the overview. No route counts over all tenants: they are read tenant by tenant and added up here.
+// Figures of the overview: counts over all tenants, and the endpoints of the first of them.
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { api, type ApiError, path, toApiError } from '../api/client';
-import type { SeriesPage, Subscription, SubscriptionPage, Tenant, TenantPage, Usage } from '../api/schema';
+import { api, type ApiError, toApiError } from '../api/client';
+import type { SeriesPage, Subscription, SubscriptionPage, Tenant, TenantPage } from '../api/schema';
 import { total } from '../base/format';
 
-/** Tenants that are read. Each costs four requests. */
+/** Tenants whose endpoints are read. Each costs two requests. */
 export const MOST_TENANTS = 16;
 const AT_ONCE = 4;
 /** Milliseconds between the rounds. */
@@ -13,13 +13,14 @@ const EVERY = 10_000;
 export type EndpointHealth = { tenant: string; endpoint: Subscription; attempts: number; failed: number; values: (number | null)[] };
 export type Overview = {
   tenants: number;
-  /** Set when there are more tenants than those that were read. */
+  /** Set when there are more tenants than those whose endpoints were read. */
   more: boolean;
   times: string[];
   accepted: number[];
   delivered: number[];
   failed: number[];
   dead: number[];
+  /** Mean of the last minute with a sample. */
   pending: number;
   endpoints: EndpointHealth[];
 };
@@ -51,38 +52,33 @@ export function useOverview(): { data: Overview | undefined; error: ApiError | u
 }
 
 async function read(signal: AbortSignal): Promise<Overview> {
-  const page = await api<TenantPage>('GET', '/v1/tenants', { query: { limit: MOST_TENANTS }, signal });
-  const sum: Overview = { tenants: page.data.length, more: page.next_cursor !== null && page.next_cursor !== undefined, times: [], accepted: [], delivered: [], failed: [], dead: [], pending: 0, endpoints: [] };
-  const left = [...page.data];
-  // One span for all, so that their steps are the same, and whole minutes only: one that has just begun looks like a fall.
+  // Whole minutes only: one that has just begun looks like a fall.
   const now = Math.floor(Date.now() / 60_000) * 60_000;
-  const span = { since: new Date(now - 3_600_000).toISOString(), until: new Date(now).toISOString() };
+  const span = { step: '1m', since: new Date(now - 3_600_000).toISOString(), until: new Date(now).toISOString() };
+  const [all, page] = await Promise.all([
+    api<SeriesPage>('GET', '/v1/operator/metrics/series', { query: { ...span, measure: 'accepted,delivered,failed,dead,pending' }, signal }),
+    api<TenantPage>('GET', '/v1/tenants', { query: { limit: MOST_TENANTS }, signal }),
+  ]);
+  const of = (measure: string) => (all.series[0]?.values[measure] ?? all.times.map(() => null)).map((value) => value ?? 0);
+  const sampled = (all.series[0]?.values['pending'] ?? []).filter((value) => value !== null);
+  const overview: Overview = { tenants: page.data.length, more: page.next_cursor !== null && page.next_cursor !== undefined, times: all.times, accepted: of('accepted'), delivered: of('delivered'), failed: of('failed'), dead: of('dead'), pending: Math.round(sampled.at(-1) ?? 0), endpoints: [] };
+  const left = [...page.data];
   const worker = async () => {
-    for (let tenant = left.shift(); tenant; tenant = left.shift()) await add(sum, tenant, span, signal);
+    for (let tenant = left.shift(); tenant; tenant = left.shift()) overview.endpoints.push(...(await endpoints(tenant, span, signal)));
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  return sum;
+  return overview;
 }
 
-async function add(sum: Overview, tenant: Tenant, span: { since: string; until: string }, signal: AbortSignal): Promise<void> {
+async function endpoints(tenant: Tenant, span: Record<string, string>, signal: AbortSignal): Promise<EndpointHealth[]> {
   const of = { tenant: tenant.id, signal };
-  const query = { step: '1m', ...span };
-  const [all, each, endpoints, usage] = await Promise.all([
-    api<SeriesPage>('GET', '/v1/metrics/series', { ...of, query: { ...query, measure: 'accepted,delivered,failed,dead' } }),
-    api<SeriesPage>('GET', '/v1/metrics/series', { ...of, query: { ...query, measure: 'attempts,failed', by: 'subscription' } }),
+  const [each, page] = await Promise.all([
+    api<SeriesPage>('GET', '/v1/metrics/series', { ...of, query: { ...span, measure: 'attempts,failed', by: 'subscription' } }),
     api<SubscriptionPage>('GET', '/v1/subscriptions', { ...of, query: { limit: 500 } }),
-    api<Usage>('GET', path('tenants', tenant.id, 'usage'), { signal }),
   ]);
-  if (all.times.length > sum.times.length) sum.times = all.times;
-  const values = all.series[0]?.values;
-  for (const measure of ['accepted', 'delivered', 'failed', 'dead'] as const) {
-    for (const [index, value] of (values?.[measure] ?? []).entries()) sum[measure][index] = (sum[measure][index] ?? 0) + (value ?? 0);
-    for (let index = 0; index < all.times.length; index++) sum[measure][index] ??= 0;
-  }
-  sum.pending += usage.quotas.pending_deliveries.used;
-  for (const endpoint of endpoints.data) {
+  return page.data.map((endpoint) => {
     const own = each.series.find((one) => one.key === endpoint.id)?.values;
     const failed = own?.['failed'] ?? [];
-    sum.endpoints.push({ tenant: tenant.id, endpoint, attempts: total(own?.['attempts'] ?? []), failed: total(failed), values: failed });
-  }
+    return { tenant: tenant.id, endpoint, attempts: total(own?.['attempts'] ?? []), failed: total(failed), values: failed };
+  });
 }

@@ -50,7 +50,7 @@ function Figures({ data }: { data: Overview }) {
         <Tile label="Failed attempts" value={count(failed)} more={attempts > 0 ? `${percent(failed / attempts)} of the attempts` : 'no attempts'} values={data.failed} tone="bad" href={links.deliveries({ attempt: 'retry' })} />
         <Tile label="Dead letters, last hour" value={count(dead)} more="given up" values={data.dead} tone="bad" href={url('/dead-letters')} />
         <Tile label="Pending now" value={count(data.pending)} more="deliveries that have not ended" href={links.deliveries({ status: 'pending' })} />
-        <Tile label="Failing endpoints" value={count(failing.length)} more={`of ${count(data.endpoints.length)}`} />
+        <Tile label="Failing endpoints" value={count(failing.length)} more={`of ${count(data.endpoints.length)}${data.more ? `, of the first ${MOST_TENANTS} tenants` : ''}`} />
       </dl>
       <Section title="In and out, by minute">
         <div class="card">
@@ -64,9 +64,6 @@ function Figures({ data }: { data: Overview }) {
             ]}
           />
         </div>
-        <p class="hint after">
-          Added up over {data.more ? `the first ${MOST_TENANTS} tenants: the gateway has no series over all of them` : data.tenants === 1 ? 'the one tenant' : `all ${data.tenants} tenants`}.
-        </p>
       </Section>
       {failing.length > 0 && (
         <Section title="Failing endpoints">
