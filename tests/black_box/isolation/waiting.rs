@@ -4,6 +4,10 @@
 use bytes::Bytes;
 use hookgate_tests::guests::{PASS, handling};
 use hookgate_tests::{Client, Receiver, eventually};
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::{Method, Request};
+use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 
 use crate::site::{On, Site, on_both_stores};
@@ -116,6 +120,45 @@ async fn delivery_without_processor_time_is_given_up(on: On) {
     own.wait_for(1).await;
 }
 
+/// One connection to a gateway: a client with a pool may open another one while it returns the first.
+struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    host: String,
+    key: String,
+}
+
+impl Connection {
+    async fn open(site: &Site) -> Self {
+        let host = site.gateway.base().trim_start_matches("http://").to_owned();
+        let stream = tokio::net::TcpStream::connect(&host).await.unwrap();
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        let key = format!("Bearer {}", site.acme.key());
+        let mut connection = Self { sender, host, key };
+        // Answered: the gateway has accepted it.
+        connection.send(Method::GET, "/metrics", &Value::Null).await;
+        connection
+    }
+
+    /// Text of the answer to a request of the tenant.
+    async fn send(&mut self, method: Method, path: &str, body: &Value) -> String {
+        let request = Request::builder().method(method).uri(path);
+        let request = request
+            .header("host", &self.host)
+            .header("authorization", &self.key);
+        let request = request.header("content-type", "application/json");
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        self.sender.ready().await.unwrap();
+        let answer = self.sender.send_request(request.body(Full::from(body)).unwrap());
+        let body = answer.await.unwrap().into_body().collect().await.unwrap();
+        String::from_utf8(body.to_bytes().to_vec()).unwrap()
+    }
+}
+
 /// The process lacks descriptors, which is no failure of an endpoint: with a single attempt the
 /// event is delivered.
 async fn delivery_waits_while_the_process_has_no_descriptors(on: On) {
@@ -129,13 +172,18 @@ async fn delivery_waits_while_the_process_has_no_descriptors(on: On) {
         current: Some(3),
         maximum: getrlimit(Resource::Nofile).maximum,
     };
-    // The client's connection exists already, and no other can be opened.
+    // The connection exists already, and no other can be opened.
+    let mut connection = Connection::open(&site).await;
     let former = prlimit(process, Resource::Nofile, few).unwrap();
-    let event = site.acme.publish("a.b", json!({})).await;
+    let event = json!({ "type": "a.b", "data": {} });
+    let accepted = connection.send(Method::POST, "/v1/events", &event).await;
+    let accepted: Value = serde_json::from_str(&accepted).unwrap();
+    let event = accepted["id"].as_str().expect("it is accepted").to_owned();
     eventually("attempts are postponed", async || {
-        let figures = site.acme.get("/metrics").await.body;
-        let mut lines = figures.as_str()?.lines();
-        let exhausted = lines.find(|line| line.contains("error=\"exhausted\""))?;
+        let figures = connection.send(Method::GET, "/metrics", &Value::Null).await;
+        let exhausted = figures
+            .lines()
+            .find(|line| line.contains("error=\"exhausted\""))?;
         let count: u64 = exhausted.rsplit(' ').next()?.parse().ok()?;
         (count >= 2).then_some(())
     })
