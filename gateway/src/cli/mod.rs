@@ -5,6 +5,7 @@
 //! the command line or the configuration is invalid and nothing was started.
 
 mod access;
+mod api;
 mod apply;
 mod attempt;
 mod backup;
@@ -83,6 +84,8 @@ enum Command {
     Delivery(delivery::Arguments),
     /// Start bulk jobs, which act on all that a filter finds; list, show, pause, resume and cancel them.
     Job(job::Arguments),
+    /// Call any route of the API, and print its answer.
+    Api(api::Arguments),
     /// List attempts.
     Attempt(attempt::Arguments),
     /// Show what is accepted, attempted and given up, as it happens.
@@ -205,6 +208,7 @@ pub fn main() -> ExitCode {
         Command::Feed(arguments) => feed::run(&arguments),
         Command::Delivery(arguments) => delivery::run(&arguments),
         Command::Job(arguments) => job::run(&arguments),
+        Command::Api(arguments) => api::run(&arguments),
         Command::Attempt(arguments) => attempt::run(&arguments),
         Command::Tail(arguments) => tail::run(&arguments),
         Command::Context(arguments) => context::run(&arguments),

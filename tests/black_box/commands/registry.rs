@@ -7,6 +7,50 @@ use serde_json::{Value, json};
 use super::User;
 
 #[tokio::test]
+async fn api_calls_any_route_with_the_contexts_key() {
+    let gateway = Setup::embedded().start();
+    let operator = User::operator(&gateway);
+    operator
+        .ok(&["api", "post", "/v1/tenants", r#"{"id":"acme"}"#])
+        .await;
+    let made = operator
+        .ok(&[
+            "api",
+            "POST",
+            "/v1/tenants/acme/keys",
+            r#"{"scopes":["manage","read"]}"#,
+        ])
+        .await;
+    let made: Value = serde_json::from_str(&made).unwrap();
+    let user = User::of(&gateway, made["key"].as_str().unwrap());
+    let receiver = Receiver::start(vec![]).await;
+    let made = user
+        .json(&["subscription", "create", &receiver.url(), "--events", "a.*"])
+        .await;
+    let path = format!("/v1/subscriptions/{}", made["id"].as_str().unwrap());
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), r#"{"description":"ours"}"#).unwrap();
+    let at_file = format!("@{}", file.path().display());
+    user.ok(&["api", "patch", &path, &at_file]).await;
+    let shown: Value = serde_json::from_str(&user.ok(&["api", "get", &path]).await).unwrap();
+    assert_eq!(shown["description"], "ours");
+    let before = user.ok(&["api", "get", &format!("{path}/secret")]).await;
+    user.ok(&["api", "post", &format!("{path}/rotate-secret"), "{}"])
+        .await;
+    assert_ne!(user.ok(&["api", "get", &format!("{path}/secret")]).await, before);
+    assert_eq!(user.ok(&["api", "delete", &path]).await, "");
+    let refused = user.fails(1, &["api", "get", &path]).await;
+    assert!(
+        refused.contains("not_found") || refused.contains("404"),
+        "{refused}"
+    );
+    let refused = user.fails(2, &["api", "get", "v1/usage"]).await;
+    assert!(refused.contains("/v1/"), "{refused}");
+    let refused = user.fails(2, &["api", "post", "/v1/bulk", "{"]).await;
+    assert!(refused.contains("not JSON"), "{refused}");
+}
+
+#[tokio::test]
 async fn tenant_commands_create_show_list_and_delete() {
     let gateway = Setup::embedded().start();
     let operator = User::operator(&gateway);
