@@ -16,7 +16,12 @@ async fn backup_under_load_restores_what_was_accepted_before_it() {
     let receiver = Receiver::start(vec![]).await;
     site.acme.subscribe(&receiver.url()).await;
     let before = site.acme.publish("invoice.paid", json!({ "n": 0 })).await;
-    receiver.wait_for(1).await;
+    // The receiver has it before its answer is recorded.
+    eventually("it is recorded as delivered", async || {
+        let event = site.acme.get(&format!("/v1/events/{before}")).await.expect(200);
+        (event["deliveries"][0]["status"] == "delivered").then_some(())
+    })
+    .await;
 
     let going = Arc::new(AtomicBool::new(true));
     let (client, on) = (site.acme.clone(), Arc::clone(&going));
