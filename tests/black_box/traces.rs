@@ -284,6 +284,20 @@ async fn producer_decides_nothing_unless_traces_are_parent_based() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn dry_runs_span_has_the_status_of_its_answer() {
+    let collector = Collector::start(vec![]).await;
+    let site = Site::with(On::Embedded, &traced(&collector, "")).await;
+    let answer = site.acme.post("/v1/events?dry_run=true", &event()).await;
+    let id = answer.expect(200)["id"].clone();
+    let span = collector
+        .wait_for("the request's span", |span| {
+            span.kind == 2 && id == span.text("messaging.message.id")
+        })
+        .await;
+    assert_eq!(span.number("http.response.status_code"), Some(200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn trace_context_is_passed_on_without_traces_and_only_by_option() {
     for (option, passed) in [("delivery.trace_context = true", true), ("", false)] {
         let site = Site::with(On::Embedded, option).await;

@@ -150,7 +150,8 @@ impl Ingest {
         let answered = self
             .accept_of(&tenant, &head.headers, body, (query, &trace))
             .await;
-        trace.end(answered.as_ref().map(|(accepted, _)| accepted.as_slice()));
+        let results = answered.as_ref().map(|(accepted, _)| accepted.as_slice());
+        trace.end(query.success(), results);
         let (accepted, many) = answered?;
         if !accepted.is_empty() && !query.dry_run {
             let took = started.elapsed();

@@ -2,7 +2,7 @@
 //!
 //! A request begins its span once its key is known: requests without a valid key leave none.
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::answer::AcceptedEvent;
 use super::{Parts, Problem};
@@ -51,19 +51,19 @@ impl RequestTrace {
         self.span.as_ref().map(Span::recording)
     }
 
-    /// Ends the request's span.
-    pub(super) fn end(self, answered: Result<&[AcceptedEvent], &Problem>) {
+    /// Ends the request's span. `success`: the status of an answer that is no problem.
+    pub(super) fn end(self, success: StatusCode, answered: Result<&[AcceptedEvent], &Problem>) {
         let Some(mut span) = self.span else { return };
         span.set("messaging.system", "hookgate");
         match answered {
             Ok([event]) => {
-                span.set("http.response.status_code", ACCEPTED);
+                span.set("http.response.status_code", success.as_u16());
                 span.set("messaging.message.id", event.id.as_str().to_owned());
                 span.set("hookgate.event.status", event.status.word());
                 span.set("hookgate.event.deliveries", event.deliveries);
             }
             Ok(events) => {
-                span.set("http.response.status_code", ACCEPTED);
+                span.set("http.response.status_code", success.as_u16());
                 span.set("messaging.batch.message_count", events.len());
             }
             Err(problem) => {
@@ -78,5 +78,3 @@ impl RequestTrace {
         }
     }
 }
-
-const ACCEPTED: u16 = 202;
