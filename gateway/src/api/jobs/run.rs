@@ -4,33 +4,43 @@
 //! pages and records each, so that a gateway that dies loses one page's record. A page that fails
 //! for a while (a quota, the store) is done again later, and the job says why it waits.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::super::Api;
 use super::record::{BulkJob, JobError, JobState, LEASE, Stored, is_gone};
 use super::work::{Most, Page, caller, page};
 use crate::http::{Code, Problem, Retry};
+use hookgate_domain::Timestamp;
 use hookgate_registry::Tenant;
 
 /// Runs slices until the gateway stops, which drops those under way.
 pub(in crate::api) async fn run(api: Api) {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut looks = Looks::new();
     loop {
         ticks.tick().await;
-        let tenants = stream::iter(api.registry.with_open_jobs());
-        tenants
-            .for_each_concurrent(TENANTS_AT_ONCE, |tenant| run_slices(&api, tenant))
-            .await;
+        let slices =
+            stream::iter(api.registry.with_open_jobs()).map(|tenant| run_slices(&api, tenant, &looks));
+        looks = slices
+            .buffer_unordered(TENANTS_AT_ONCE)
+            .concat()
+            .await
+            .into_iter()
+            .collect();
     }
 }
 
-/// Runs the slices of a tenant's jobs that are due, the oldest job first.
-async fn run_slices(api: &Api, tenant: Arc<Tenant>) {
+/// Times at which this gateway reads the open jobs again, by job.
+type Looks = HashMap<String, Instant>;
+
+/// Runs the slices of a tenant's jobs that are due, the oldest job first. Returns when to read each job again.
+async fn run_slices(api: &Api, tenant: Arc<Tenant>, looks: &Looks) -> Vec<(String, Instant)> {
     let open: Vec<_> = tenant.bulk_jobs.iter().filter(|job| job.open).collect();
     // The rate is that of all jobs together, at whichever gateways they are.
     let share = |of: usize| (of / open.len().max(1)).max(1);
@@ -38,35 +48,50 @@ async fn run_slices(api: &Api, tenant: Arc<Tenant>) {
         changes: share(api.bulk.rate),
         looks: share(api.bulk.scan),
     };
+    let mut next = Vec::with_capacity(open.len());
     for job in &open {
-        if let Err(problem) = run_slice(api, &tenant, &job.id, most).await {
-            let error = problem.detail();
-            tracing::warn!(tenant = %tenant.id, job = %job.id, error, "bulk_job.slice_failed");
-        }
+        let begun = Instant::now();
+        let look = match looks.get(&job.id) {
+            Some(look) if *look > begun => *look,
+            _ => {
+                let done = run_slice(api, &tenant, &job.id, most).await;
+                let wait = done.unwrap_or_else(|problem| {
+                    let error = problem.detail();
+                    tracing::warn!(tenant = %tenant.id, job = %job.id, error, "bulk_job.slice_failed");
+                    SLICE
+                });
+                // It may be resumed or cancelled meanwhile.
+                begun + wait.min(SLICE)
+            }
+        };
+        next.push((job.id.clone(), look));
     }
+    next
 }
 
-/// Runs a slice of a job if it is due and no other gateway has it.
-async fn run_slice(api: &Api, tenant: &Arc<Tenant>, id: &str, most: Most) -> Result<(), Problem> {
+/// Runs a slice of a job if it is due and no other gateway has it. Returns the time from the beginning until the next one is due.
+async fn run_slice(api: &Api, tenant: &Arc<Tenant>, id: &str, most: Most) -> Result<Duration, Problem> {
     let Some(mut stored) = Stored::load(api, tenant, id).await? else {
         // What a newer version wrote is left to it.
         if is_gone(api, tenant, id).await? {
             api.registry.close_job(&tenant.id, id).await?;
         }
-        return Ok(());
+        return Ok(SLICE);
     };
     let begun = api.feed.store_now();
     let mut job = stored.job.clone();
     match job.state {
         JobState::Running if job.due <= begun.as_micros() => {}
-        JobState::Running | JobState::Paused => return Ok(()),
+        JobState::Running => return Ok(Timestamp::from_micros(job.due).since(begun)),
+        JobState::Paused => return Ok(SLICE),
         JobState::Done | JobState::Cancelled | JobState::Failed => {
-            return Ok(api.registry.close_job(&tenant.id, id).await?);
+            api.registry.close_job(&tenant.id, id).await?;
+            return Ok(SLICE);
         }
     }
     job.due = begun.plus(LEASE).as_micros();
     if !stored.replace(api, tenant, job.clone()).await? {
-        return Ok(());
+        return Ok(SLICE);
     }
     let mut left = most;
     loop {
@@ -90,16 +115,17 @@ async fn run_slice(api: &Api, tenant: &Arc<Tenant>, id: &str, most: Most) -> Res
         };
         job.due = due.as_micros();
         if !stored.save(api, tenant, job).await? {
-            return Ok(());
+            return Ok(SLICE);
         }
         job = stored.job.clone();
         if job.state.has_ended() {
             let (count, outcome) = (job.counts.changed, job.state.word());
             tracing::info!(tenant = %tenant.id, job = %id, count, outcome, "bulk_job.ended");
-            return Ok(api.registry.close_job(&tenant.id, id).await?);
+            api.registry.close_job(&tenant.id, id).await?;
+            return Ok(SLICE);
         }
         if !goes_on || job.state != JobState::Running {
-            return Ok(());
+            return Ok(due.since(begun));
         }
     }
 }
