@@ -102,6 +102,25 @@ async fn bulk_retry_makes_one_new_delivery_of_each_dead_letter(on: On) {
         "{again:?}"
     );
     assert_eq!(dry(acme, "retry", filter).await["matched"], 0);
+    // What it made, and what became of it.
+    let made = eventually("its deliveries have arrived", async || {
+        let made = list(acme, &format!("job={id}&status=delivered")).await;
+        (made.len() == 5).then_some(made)
+    })
+    .await;
+    assert!(made.iter().all(|one| one["trigger"] == "replay"), "{made:?}");
+    let operator = site.gateway.operator();
+    let all = format!("/v1/operator/deliveries?job={id}");
+    let page = operator.get(&format!("{all}&tenant=acme")).await.expect(200);
+    assert_eq!(page["data"].as_array().unwrap().len(), 5, "{page:#}");
+    let attempts = acme.get(&format!("/v1/attempts?job={id}")).await.expect(200);
+    assert_eq!(attempts["data"].as_array().unwrap().len(), 5, "{attempts:#}");
+    for refused in [
+        operator.get(&all).await,
+        acme.get("/v1/deliveries?job=job_x").await,
+    ] {
+        assert_eq!((refused.status, refused.code()), (400, "invalid_parameter"));
+    }
     // By the feed, and of several deliveries of an event the newest alone.
     let id = start(acme, "retry", json!({ "types": ["invoice.*"] })).await;
     let job = job_is(acme, &id, "done").await;

@@ -11,6 +11,7 @@ on_both_stores!(
     page_looks_at_a_budget_and_says_so,
     lists_show_what_the_caller_reaches,
     dead_letters_that_were_made_again_are_told_from_open_ones,
+    dead_letters_of_all_tenants_are_found_behind_other_traffic,
 );
 
 fn texts<'a>(page: &'a Value, field: &str) -> Vec<&'a str> {
@@ -337,4 +338,64 @@ async fn dead_letters_that_were_made_again_are_told_from_open_ones(on: On) {
     );
     let shown = acme.get(&format!("/v1/deliveries/{again}")).await.expect(200);
     assert_eq!(shown["replayed_as"], made["id"]);
+}
+
+async fn dead_letters_of_all_tenants_are_found_behind_other_traffic(on: On) {
+    // One page of events of each tenant, and no more.
+    let site = Site::with(on, "retry.attempts = 1\napi.list_scan = 1").await;
+    let operator = site.gateway.operator();
+    let globex = site.gateway.tenant("globex").await;
+    let mut dead = Vec::new();
+    for (client, kind) in [
+        (&site.acme, "a.first"),
+        (&globex, "b.second"),
+        (&site.acme, "a.third"),
+    ] {
+        let fails = Receiver::start(vec![Reply::Status(500)]).await;
+        let new = json!({ "url": fails.url(), "events": [kind] });
+        client.post("/v1/subscriptions", &new).await.expect(201);
+        let event = client.publish(kind, json!({})).await;
+        let path = format!("/v1/deliveries?q={event}&status=dead");
+        let delivery = list(client, &path, 1).await["data"][0]["id"].clone();
+        dead.insert(0, delivery.as_str().unwrap().to_owned());
+    }
+    for n in 0..60 {
+        for client in [&site.acme, &globex] {
+            client.publish("other.traffic", json!({ "n": n })).await;
+        }
+    }
+    let all = "/v1/operator/deliveries?status=dead";
+    let page = operator.get(all).await.expect(200);
+    assert_eq!(texts(&page, "id"), dead, "those that died last first");
+    assert_eq!(
+        (&page["partial"], &page["next_cursor"], &page["previous_cursor"]),
+        (&json!(false), &Value::Null, &Value::Null)
+    );
+    assert_eq!(texts(&page, "tenant"), ["acme", "globex", "acme"]);
+
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = operator.get(&format!("{all}&limit=1{cursor}")).await.expect(200);
+        seen.extend(texts(&page, "id").into_iter().map(str::to_owned));
+        let Some(next) = page["next_cursor"].as_str() else {
+            break;
+        };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(seen, dead);
+
+    site.acme
+        .post(&format!("/v1/deliveries/{}/retry", dead[0]), &json!({}))
+        .await
+        .expect(202);
+    for (query, found) in [
+        ("replayed=false", &dead[1..]),
+        ("replayed=true", &dead[..1]),
+        ("types=a.*", &[dead[0].clone(), dead[2].clone()]),
+        ("tenant=globex", &dead[1..2]),
+        ("until=2000-01-01T00:00:00Z", &[]),
+    ] {
+        let page = operator.get(&format!("{all}&{query}")).await.expect(200);
+        assert_eq!(texts(&page, "id"), *found, "{query}");
+    }
 }

@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::Api;
 use super::describe::{described, does};
 use super::input::{Consuming, Id, NoDelivery, Params, not_found};
-use super::lists::{Filter, Found, List, ListQuery, MOST_LOOKS, Pager, Way, walk, writer};
+use super::lists::{
+    Examined, Filter, Found, List, ListQuery, MOST_DEAD_LETTERS, MOST_LOOKS, Pager, Way, dead_letters, walk,
+    writer,
+};
 use super::output::Accepted;
 use super::page;
 use super::views::{DeliveryDetail, DeliveryStatus, DeliveryView};
@@ -19,7 +22,7 @@ use crate::http::{Code, Problem, Reach};
 use crate::ui::Capability;
 use hookgate_domain::{Attempt, Delivery, DeliveryId, DeliveryState, Status, Target, Timestamp, Trigger};
 use hookgate_registry::Tenant;
-use hookgate_store::{FeedPosition, Next, Settled, Settlement, StoredEvent, Token};
+use hookgate_store::{FeedPosition, IndexedEvent, Next, Settled, Settlement, StoredEvent, Token};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     ApiRouter::new()
@@ -124,7 +127,7 @@ pub(super) async fn page_of(
     let limit = page::limit(query.limit)?;
     let filter = Filter::read(api, caller, query).await?;
     let view =
-        |stored: &StoredEvent, delivery: &Delivery| DeliveryView::new(&caller.tenant, stored, delivery);
+        |stored: &IndexedEvent<'_>, delivery: &Delivery| DeliveryView::new(&caller.tenant, stored, delivery);
     found(api, caller, &filter, (query.cursor.as_deref(), limit), view).await
 }
 
@@ -134,15 +137,16 @@ pub(super) async fn found<T>(
     caller: &Consuming,
     filter: &Filter,
     (cursor, limit): (Option<&str>, usize),
-    view: impl Fn(&StoredEvent, &Delivery) -> T,
+    view: impl Fn(&IndexedEvent<'_>, &Delivery) -> T,
 ) -> Result<List<T>, Problem> {
     let tenant = &caller.tenant;
     let of = |stored: &StoredEvent| {
-        let all = (0_u32..).zip(&stored.deliveries);
-        let wanted = all.filter(|(_, delivery)| matches(caller, filter, stored, delivery));
+        let stored = stored.indexed();
+        let all = (0_u32..).zip(stored.deliveries);
+        let wanted = all.filter(|(_, one)| caller.reaches(one.id.target) && filter.finds(&stored, one));
         let found = wanted.map(|(index, delivery)| Found {
             index,
-            item: view(stored, delivery),
+            item: view(&stored, delivery),
         });
         found.collect::<Vec<_>>()
     };
@@ -181,57 +185,42 @@ async fn dead<T>(
     caller: &Consuming,
     filter: &Filter,
     (cursor, limit): (Option<&str>, usize),
-    view: impl Fn(&StoredEvent, &Delivery) -> T,
+    view: impl Fn(&IndexedEvent<'_>, &Delivery) -> T,
 ) -> Result<List<T>, Problem> {
     let tenant = &caller.tenant;
     let read = |text: &str| Cursor::from_text(text, api.feed.cursor_key(), &tenant.id, DEAD);
     let from = cursor.map(read).transpose();
     let from = from.map_err(|_| page::bad_cursor())?;
-    let before = from.map(|from| Timestamp::from_micros(from.position.major.saturating_add(1)));
-    let before = before.into_iter().chain(filter.until).min();
-    let given = from.map_or(0, |from| usize::try_from(from.given).unwrap_or(usize::MAX));
-    let asked = limit.saturating_add(given);
-    let letters = api.store.dead_letters(&tenant.id, before, asked).await?;
-    let old = |at: Timestamp| filter.since.is_some_and(|since| at < since);
-    let last = letters.last().map(|(_, last)| *last);
-    let last = last.filter(|last| letters.len() == asked && !old(*last));
-    let next = last.map(|last| {
-        let at_once = letters.iter().filter(|(_, time)| *time == last).count();
-        Cursor {
-            position: FeedPosition {
-                major: last.as_micros(),
-                minor: 0,
-            },
-            given: u32::try_from(at_once).unwrap_or(u32::MAX),
-        }
+    let after = from.map(|from| Examined {
+        at: Timestamp::from_micros(from.position.major),
+        at_once: usize::try_from(from.given).unwrap_or(usize::MAX),
     });
-    let looked_at = letters.len().saturating_sub(given);
     let mut data = Vec::new();
-    let letters = letters.into_iter().skip(given).take_while(|(_, at)| !old(*at));
-    let letters: Vec<_> = letters.map(|(id, _)| id).collect();
-    for part in letters.chunks(EVENTS_AT_ONCE) {
-        let events: Vec<_> = part.iter().map(|id| id.event.clone()).collect();
-        let stored = api.store.events(&tenant.id, &events).await?;
-        for (id, stored) in part.iter().zip(stored) {
-            let stored = stored.filter(|stored| filter.wants(&stored.event.kind));
-            data.extend(stored.and_then(|stored| {
-                let delivery = stored.deliveries.iter().find(|delivery| delivery.id == *id)?;
-                let wanted = matches(caller, filter, &stored, delivery);
-                wanted.then(|| view(&stored, delivery))
-            }));
-        }
-    }
+    let search = dead_letters(
+        api,
+        caller,
+        filter,
+        (after, MOST_DEAD_LETTERS),
+        |_, stored, delivery| {
+            data.push(view(stored, delivery));
+            data.len() < limit
+        },
+    );
+    let searched = search.await?;
+    let next = searched.on.map(|last| Cursor {
+        position: FeedPosition {
+            major: last.at.as_micros(),
+            minor: 0,
+        },
+        given: u32::try_from(last.at_once).unwrap_or(u32::MAX),
+    });
     Ok(List {
         partial: next.is_some() && data.len() < limit,
         data,
         next_cursor: next.map(|cursor| cursor.to_text(api.feed.cursor_key(), &tenant.id, DEAD)),
         previous_cursor: None,
-        looked_at,
+        looked_at: searched.looked_at,
     })
-}
-
-fn matches(caller: &Consuming, filter: &Filter, stored: &StoredEvent, delivery: &Delivery) -> bool {
-    caller.reaches(delivery.id.target) && filter.finds(stored, delivery)
 }
 
 async fn get(State(api): State<Api>, caller: Consuming, id: Id) -> Result<Json<DeliveryDetail>, Problem> {
@@ -278,7 +267,7 @@ async fn detail(
     if outdated || !caller.granted.has(Capability::Payloads) {
         attempts.iter_mut().for_each(|attempt| attempt.response.clear());
     }
-    let mut shown = DeliveryDetail::new(tenant, &stored, delivery, &attempts);
+    let mut shown = DeliveryDetail::new(tenant, &stored.indexed(), delivery, &attempts);
     if caller.reach != Reach::Tenant {
         shown.without_plugins();
     }
@@ -313,7 +302,7 @@ pub(super) async fn again(api: &Api, caller: &Consuming, id: &Id) -> Result<Deli
         .event(&tenant.id, &id.event)
         .await?
         .ok_or_else(not_found)?;
-    check_count(api, &event.deliveries, id.target)?;
+    check_count(api, event.indexed().to(id.target).len(), id.target)?;
     let again = DeliveryId {
         run: api.ids.run(),
         ..id
@@ -369,13 +358,9 @@ pub(super) async fn hasten(
     Ok(id)
 }
 
-/// That an event has no more deliveries to a target than it may have.
-pub(super) fn check_count(api: &Api, deliveries: &[Delivery], target: Target) -> Result<(), Problem> {
+/// Checks that an event has not as many deliveries to a target as it may have.
+pub(super) fn check_count(api: &Api, made: usize, target: Target) -> Result<(), Problem> {
     let most = api.config.max_deliveries_per_event;
-    let made = deliveries
-        .iter()
-        .filter(|delivery| delivery.id.target == target)
-        .count();
     if made < most {
         return Ok(());
     }
@@ -453,8 +438,6 @@ pub(super) async fn call_off(
     Ok(())
 }
 
-/// Events of dead letters that are read at once, with their payloads.
-const EVENTS_AT_ONCE: usize = 10;
 /// Name that the list's cursors belong to.
 const LIST: &str = "deliveries";
 /// Name that cursors of dead letters belong to.

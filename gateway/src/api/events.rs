@@ -325,9 +325,10 @@ async fn replay(
             Problem::fields(Code::InvalidField, vec![error])
         })
     });
-    let targets = targets(&api, &tenant, stored.event, only.transpose()?).await?;
+    let targets = targets(&api, &tenant, stored.event.clone(), only.transpose()?).await?;
+    let made = stored.indexed();
     for target in &targets {
-        check_count(&api, &stored.deliveries, *target)?;
+        check_count(&api, made.to(*target).len(), *target)?;
     }
     let run = api.ids.run();
     let ids: Vec<_> = targets
@@ -450,7 +451,8 @@ impl From<&Event> for FeedEvent {
 
 impl EventView {
     fn new(tenant: &Tenant, stored: &StoredEvent) -> Self {
-        let event = &stored.event;
+        let stored = stored.indexed();
+        let event = stored.event;
         let (status, reason) = match &event.fate {
             Fate::Published => ("published", None),
             Fate::Filtered { reason } => ("filtered", Some(reason.clone())),
@@ -466,7 +468,7 @@ impl EventView {
             deliveries: stored
                 .deliveries
                 .iter()
-                .map(|one| DeliveryView::new(tenant, stored, one))
+                .map(|one| DeliveryView::new(tenant, &stored, one))
                 .collect(),
         }
     }

@@ -11,7 +11,7 @@ use hookgate_domain::{
     UnsentRequest,
 };
 use hookgate_registry::Tenant;
-use hookgate_store::StoredEvent;
+use hookgate_store::IndexedEvent;
 
 /// Delivery and its state.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -212,7 +212,7 @@ pub(super) struct StepView {
 }
 
 impl DeliveryView {
-    pub(super) fn new(tenant: &Tenant, stored: &StoredEvent, delivery: &Delivery) -> Self {
+    pub(super) fn new(tenant: &Tenant, stored: &IndexedEvent<'_>, delivery: &Delivery) -> Self {
         Self {
             facts: DeliveryFacts::new(tenant, stored, delivery),
             attempts: delivery.attempts,
@@ -223,7 +223,7 @@ impl DeliveryView {
 impl DeliveryDetail {
     pub(super) fn new(
         tenant: &Tenant,
-        stored: &StoredEvent,
+        stored: &IndexedEvent<'_>,
         delivery: &Delivery,
         attempts: &[Attempt],
     ) -> Self {
@@ -250,7 +250,7 @@ impl DeliveryDetail {
 }
 
 impl DeliveryFacts {
-    fn new(tenant: &Tenant, stored: &StoredEvent, delivery: &Delivery) -> Self {
+    fn new(tenant: &Tenant, stored: &IndexedEvent<'_>, delivery: &Delivery) -> Self {
         let (next_attempt, finished) = match delivery.state {
             DeliveryState::Pending { next } => (Some(next), None),
             DeliveryState::Delivered { at }

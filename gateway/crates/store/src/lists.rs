@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::{FeedPosition, StoreError, StoredEvent};
 use hookgate_domain::{
-    Attempt, Delivery, DeliveryId, EventId, EventType, OutcomeKind, StatusClass, TenantId, Timestamp, Trigger,
+    Attempt, DeliveryId, EventId, EventType, OutcomeKind, StatusClass, TenantId, Timestamp, Trigger,
 };
 
 use super::{Next, Settlement};
@@ -101,16 +101,6 @@ pub struct About {
     pub kind: EventType,
     /// Origin of the delivery.
     pub trigger: Trigger,
-}
-
-impl StoredEvent {
-    /// The newest delivery that was made after this one to the same target; `None`: there is none.
-    pub fn made_again(&self, delivery: &Delivery) -> Option<&DeliveryId> {
-        let target = delivery.id.target;
-        let others = self.deliveries.iter().map(|other| &other.id);
-        let later = others.filter(|other| other.target == target && other.run > delivery.id.run);
-        later.max_by_key(|other| other.run)
-    }
 }
 
 impl Left {

@@ -8,6 +8,7 @@ mod filter;
 mod operator;
 mod record;
 mod run;
+pub(super) mod runs;
 mod views;
 mod work;
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::Api;
 use super::filter::{BulkAction, BulkFilter};
+use super::runs::name;
 use crate::http::Reach;
 use hookgate_domain::Timestamp;
 use hookgate_registry::Tenant;
@@ -260,11 +261,6 @@ impl Stored {
         }
         Ok(false)
     }
-}
-
-/// Name of a job's note. A tenant that was deleted and created again has none of the former's.
-fn name(tenant: &Tenant, id: &str) -> String {
-    format!("bulk-job:{}@{}:{id}", tenant.id, tenant.created.as_micros())
 }
 
 /// Version of the record.

@@ -18,7 +18,7 @@ use hookgate_domain::{
     Delivery, DeliveryId, DeliveryState, Status, Subscription, SubscriptionId, Timestamp, Trigger,
 };
 use hookgate_registry::Tenant;
-use hookgate_store::StoredEvent;
+use hookgate_store::IndexedEvent;
 
 /// Result of a page.
 pub(super) struct Page {
@@ -82,7 +82,7 @@ async fn deliveries(api: &Api, caller: &Consuming, job: &BulkJob, most: Most) ->
         _ => most.changes,
     };
     let cursor = job.place.cursor.as_deref();
-    let plan = |stored: &StoredEvent, delivery: &Delivery| match (job.action, delivery.state) {
+    let plan = |stored: &IndexedEvent<'_>, delivery: &Delivery| match (job.action, delivery.state) {
         (BulkAction::Cancel, DeliveryState::Pending { next }) => Plan::CallOff(delivery.id.clone(), next),
         (BulkAction::Cancel, _) => Plan::Skip,
         _ => retried(api, tenant, &filter, (stored, delivery)),
@@ -106,24 +106,22 @@ fn retried(
     api: &Api,
     tenant: &Tenant,
     filter: &Filter,
-    (stored, delivery): (&StoredEvent, &Delivery),
+    (stored, delivery): (&IndexedEvent<'_>, &Delivery),
 ) -> Plan {
-    let of_endpoint = stored
-        .deliveries
-        .iter()
-        .filter(|other| other.id.target == delivery.id.target);
+    let of_endpoint = stored.to(delivery.id.target);
     let id = DeliveryId {
         run: filter.before.unwrap_or_default(),
         ..delivery.id.clone()
     };
-    let mut newer = of_endpoint.clone().filter(|other| other.id.run > delivery.id.run);
+    let newer = of_endpoint.iter().rev();
+    let mut newer = newer.take_while(|other| other.id.run > delivery.id.run);
     if newer.any(|other| filter.finds(stored, other)) {
         return Plan::Skip;
     }
-    if of_endpoint.clone().any(|other| other.id == id) {
+    if of_endpoint.iter().any(|other| other.id == id) {
         return Plan::Made;
     }
-    let full = check_count(api, &stored.deliveries, id.target).is_err();
+    let full = check_count(api, of_endpoint.len(), id.target).is_err();
     match delivery.state {
         _ if can_retry(tenant, delivery).is_err() => Plan::Skip,
         DeliveryState::Pending { next } => Plan::Hasten(delivery.id.clone(), next),

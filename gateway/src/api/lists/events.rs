@@ -10,7 +10,7 @@ use super::super::page;
 use super::super::views::{DeliveryStatus, StatusClassView, text};
 use super::{Filter, Found, List, ListQuery, MOST_LOOKS, Pager, TriesView, Way, walk, writer};
 use crate::http::{Code, Problem};
-use hookgate_store::StoredEvent;
+use hookgate_store::{IndexedEvent, StoredEvent};
 
 /// Parameters of the event list and of the feed.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -141,6 +141,7 @@ impl EventsQuery {
                 attempt: self.attempt,
                 q: self.q,
                 replayed: None,
+                job: None,
             })),
         }
     }
@@ -161,7 +162,7 @@ pub(in crate::api) async fn newest(
     let filter = Filter::read(api, caller, query).await?;
     let mut pager = Pager::new(way, page::limit(query.limit)?);
     let of = |stored: &StoredEvent| {
-        let line = line(caller, &filter, stored);
+        let line = line(caller, &filter, &stored.indexed());
         line.into_iter().map(|item| Found { index: 0, item }).collect()
     };
     let end = match &filter.only {
@@ -171,8 +172,9 @@ pub(in crate::api) async fn newest(
             for id in only {
                 let stored = api.store.event(&tenant.id, id).await?;
                 let stored = stored.filter(|stored| filter.wants(&stored.event.kind));
-                let line =
-                    stored.and_then(|stored| Some((stored.event.accepted, line(caller, &filter, &stored)?)));
+                let line = stored.and_then(|stored| {
+                    Some((stored.event.accepted, line(caller, &filter, &stored.indexed())?))
+                });
                 found.extend(line);
             }
             found.sort_by_key(|(accepted, _)| std::cmp::Reverse(*accepted));
@@ -195,7 +197,7 @@ pub(in crate::api) async fn newest(
 }
 
 /// An event as the caller may see it; `None`: it is not searched for.
-pub(super) fn line(caller: &Consuming, filter: &Filter, stored: &StoredEvent) -> Option<EventLine> {
+pub(super) fn line(caller: &Consuming, filter: &Filter, stored: &IndexedEvent<'_>) -> Option<EventLine> {
     let (mut counts, mut wanted) = (Standings::default(), !filter.asks_for_deliveries());
     let seen = stored.deliveries.iter();
     for delivery in seen.filter(|delivery| caller.reaches(delivery.id.target)) {
@@ -208,7 +210,7 @@ pub(super) fn line(caller: &Consuming, filter: &Filter, stored: &StoredEvent) ->
             DeliveryStatus::Shadowed => &mut counts.shadowed,
         } += 1;
     }
-    let event = &stored.event;
+    let event = stored.event;
     wanted.then(|| EventLine {
         id: event.id.to_string(),
         kind: event.kind.to_string(),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::super::Api;
 use super::super::events::patterns;
 use super::super::input::Consuming;
+use super::super::jobs::runs;
 use super::super::views::{DeliveryStatus, StatusClassView};
 use crate::http::{Code, Problem};
 use crate::ingest::stored_key;
@@ -13,7 +14,7 @@ use hookgate_domain::{
     Delivery, DeliveryId, EventId, EventPattern, EventType, Outcome, StatusClass, Target, Timestamp,
 };
 use hookgate_registry::Tenant;
-use hookgate_store::{Left, LoggedAttempt, StoredEvent};
+use hookgate_store::{IndexedEvent, Left, LoggedAttempt};
 
 /// Query of a list.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -42,6 +43,8 @@ pub(in crate::api) struct ListQuery {
     pub q: Option<String>,
     /// Of dead letters only those that were made again, or only those that were not.
     pub replayed: Option<bool>,
+    /// Only deliveries that this bulk job made.
+    pub job: Option<String>,
 }
 
 /// Number of attempts.
@@ -72,6 +75,8 @@ pub(in crate::api) struct Filter {
     pub delivery: Option<DeliveryId>,
     /// Only runs before this one, as if there were no others.
     pub before: Option<u64>,
+    /// Only this run.
+    pub run: Option<u64>,
 }
 
 impl Filter {
@@ -112,6 +117,10 @@ impl Filter {
             only,
             delivery,
             before: None,
+            run: match &query.job {
+                Some(id) => Some(made_by(api, tenant, id).await?),
+                None => None,
+            },
         })
     }
 
@@ -133,15 +142,16 @@ impl Filter {
                 .is_none_or(|tries| (tries == TriesView::First) == first)
             && self.only.as_ref().is_none_or(|events| events.contains(&id.event))
             && self.delivery.as_ref().is_none_or(|only| only == id)
+            && self.run.is_none_or(|run| id.run == run)
     }
 
     /// Tells whether a delivery of an event of the right type is searched for.
-    pub fn finds(&self, stored: &StoredEvent, delivery: &Delivery) -> bool {
+    pub fn finds(&self, stored: &IndexedEvent<'_>, delivery: &Delivery) -> bool {
         let in_time = |of: &Delivery| self.before.is_none_or(|run| of.id.run < run);
-        let again = |other: &Delivery| {
-            other.id.target == delivery.id.target && other.id.run > delivery.id.run && in_time(other)
-        };
-        in_time(delivery) && self.delivery(delivery, stored.deliveries.iter().any(again))
+        let others = stored.to(delivery.id.target).iter().rev();
+        let newest = others.copied().find(|other| in_time(other));
+        let again = newest.is_some_and(|newest| newest.id.run > delivery.id.run);
+        in_time(delivery) && self.delivery(delivery, again)
     }
 
     /// Tells whether a delivery has what is searched for. `again`: another one was made in its place.
@@ -158,6 +168,7 @@ impl Filter {
                 .is_none_or(|tries| (tries == TriesView::First) == first)
             && self.replayed.is_none_or(|replayed| replayed == again)
             && self.delivery.as_ref().is_none_or(|only| *only == delivery.id)
+            && self.run.is_none_or(|run| delivery.id.run == run)
     }
 
     /// Tells whether anything of deliveries is searched for.
@@ -168,7 +179,17 @@ impl Filter {
             || self.tries.is_some()
             || self.replayed.is_some()
             || self.delivery.is_some()
+            || self.run.is_some()
     }
+}
+
+/// The run of the deliveries that a bulk job made.
+async fn made_by(api: &Api, tenant: &Tenant, job: &str) -> Result<u64, Problem> {
+    let run = runs::of(api, tenant, job).await?;
+    run.ok_or_else(|| {
+        let detail = "The query is wrong: `job` is not the id of a bulk job that is kept.";
+        Problem::new(Code::InvalidParameter, detail)
+    })
 }
 
 fn target(tenant: &Tenant, subscription: &str) -> Result<Target, Problem> {

@@ -4,12 +4,14 @@
 //! on from there. A cursor holds a place and the way from it; what is searched for is not in it.
 
 pub(super) mod attempts;
+mod dead;
 pub(super) mod events;
 mod filter;
 pub(super) mod operator;
 mod page;
 mod walk;
 
+pub(super) use dead::{Examined, MOST_DEAD_LETTERS, dead_letters};
 pub(super) use filter::{Filter, ListQuery, TriesView, time};
 pub(super) use page::{Key, List, Pager, Way, writer};
 pub(super) use walk::{Found, MOST_LOOKS, walk};

@@ -117,6 +117,6 @@ impl Bounds {
 }
 
 /// Events that are asked of the store at once.
-const EVENTS_AT_ONCE: usize = 50;
+pub(super) const EVENTS_AT_ONCE: usize = 50;
 /// Pages of events that one request looks at at most.
 pub(in crate::api) const MOST_LOOKS: usize = 10;

@@ -313,14 +313,15 @@ async fn make_again(
     let mut there = 0;
     let again = stored.into_iter().flatten().filter_map(|stored| {
         let own = |delivery: &&Delivery| delivery.id.target == target;
-        let last = stored.deliveries.iter().filter(own).map(|own| own.id.run).max();
+        let own = stored.deliveries.iter().filter(own).map(|own| own.id.run);
+        let (last, made) = (own.clone().max(), own.count());
         if let Making::Run(run) = wanted.extent.making
             && last >= Some(run)
         {
             there += usize::from(last == Some(run));
             return None;
         }
-        check_count(api, &stored.deliveries, target).ok()?;
+        check_count(api, made, target).ok()?;
         let next = run_again(&stored.deliveries, target, wanted.only)?;
         let run = match wanted.extent.making {
             Making::Run(run) => run,
