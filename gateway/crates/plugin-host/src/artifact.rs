@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -61,7 +62,9 @@ impl Artifacts {
     pub(super) fn put(&self, digest: &str, code: Vec<u8>) -> io::Result<Artifact> {
         fs::create_dir_all(&self.directory)?;
         let path = self.path(digest);
-        let unfinished = path.with_extension(format!("{}.new", std::process::id()));
+        // Others may be making the same artifact: in this process, and in those that share the directory.
+        let number = UNFINISHED.fetch_add(1, Ordering::Relaxed);
+        let unfinished = path.with_extension(format!("{}-{number}.new", std::process::id()));
         write(
             &unfinished,
             &self.mac(digest, &code).finalize().into_bytes(),
@@ -148,6 +151,8 @@ fn write(path: &Path, mac: &[u8], code: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Number of the next unfinished file of this process.
+static UNFINISHED: AtomicU64 = AtomicU64::new(0);
 const MAC_BYTES: usize = 32;
 const SUFFIX: &str = ".cwasm";
 
@@ -181,6 +186,28 @@ mod tests {
         }
         fs::write(artifacts.path("a"), b"short").unwrap();
         assert!(artifacts.get("a").is_none(), "cut");
+    }
+
+    #[test]
+    fn artifact_can_be_made_by_several_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let artifacts = Artifacts::new(directory.path().to_owned(), [1; 32]);
+        let code = vec![7; 1 << 16];
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        artifacts.put("a", code.clone()).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(artifacts.get("a").unwrap().code(), code);
+        assert_eq!(
+            fs::read_dir(directory.path()).unwrap().count(),
+            1,
+            "nothing unfinished"
+        );
     }
 
     #[test]
