@@ -29,5 +29,5 @@ import './screens/attempt-list';
 import './screens/delivery-list';
 import './screens/endpoint-parts';
 import './screens/endpoints';
-import './screens/event-list';
+import './screens/list-filters';
 import './screens/steps';

@@ -1,7 +1,8 @@
 // Filters and columns of a list of deliveries, for one tenant or all.
 import type { Delivery, TenantOfDelivery } from '../api/schema';
-import { links } from '../base/links';
 import { words } from '../base/format';
+import { links } from '../base/links';
+import { area } from '../base/router';
 import type { Column } from '../parts/table';
 import type { Filter } from '../parts/filters';
 import { lazy } from '../parts/lazy';
@@ -49,4 +50,7 @@ export function Answer({ row }: { row: Row }) {
   return <span class="muted">{row.last_outcome ? words(row.last_outcome) : '–'}</span>;
 }
 
+/** Path of the API's list. */
+export const deliveryPlace = area === 'dashboard' ? '/v1/operator/deliveries' : '/v1/deliveries';
+export const deliveryKey = (row: Row): string => `${tenantOf(row)} ${row.id}`;
 export const deliveryHref = (row: Row): string => links.delivery(row.id, tenantOf(row));
