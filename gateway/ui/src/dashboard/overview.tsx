@@ -12,7 +12,7 @@ import { Empty, ErrorBox, Live, Skeleton } from '../parts/state';
 import { Badge } from '../parts/status';
 import { type Column, Table } from '../parts/table';
 import { attemptColumns, attemptHref, attemptKey } from '../screens/attempt-list';
-import { address } from '../screens/endpoints';
+import { useAddresses } from '../screens/endpoints';
 import { EndpointState, EndpointUrl } from '../screens/endpoint-parts';
 import { type EndpointHealth, MOST_TENANTS, type Overview, useOverview } from './overview-data';
 import { Readiness } from './readiness';
@@ -20,10 +20,7 @@ import { Readiness } from './readiness';
 export default function OverviewScreen() {
   const { data, error } = useOverview();
   const recent = useResource<ListPage<TenantOfLoggedAttempt>>('/v1/operator/attempts', { query: { limit: 10 }, poll: 2000 });
-  const recentColumns = attemptColumns(true, (id) => {
-    const known = data?.endpoints.find(({ endpoint }) => endpoint.id === id);
-    return known && address(known.endpoint.url);
-  });
+  const recentColumns = attemptColumns(true, useAddresses(recent.data?.data ?? []));
   return (
     <Page title="Overview" actions={<Live on error={error ?? recent.error} />}>
       <Readiness />

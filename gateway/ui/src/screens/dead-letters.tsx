@@ -14,6 +14,7 @@ import { type Column, ListTable } from '../parts/table';
 import { Time } from '../parts/time';
 import { toast, toastError } from '../parts/toast';
 import { Bulk, deliveryColumns, deliveryHref, deliveryKey, deliveryPlace, tenantOf } from './delivery-list';
+import { useAddresses } from './endpoints';
 import { useListFilters } from './list-filters';
 
 const all = area === 'dashboard';
@@ -25,11 +26,12 @@ export default function DeadLetters() {
   const asked = params.get('replayed') ?? 'false';
   const fixed = { status: 'dead' as const, ...(asked === 'any' ? {} : { replayed: asked === 'true' }) };
   const list = useList<Delivery>(deliveryPlace, { filters: names.filter((name) => name !== 'replayed'), query: fixed });
-  const given = deliveryColumns(all);
+  const given = deliveryColumns(all, useAddresses(list.rows));
   const pick = (name: string) => given.filter((column) => column.name === name);
   const columns: Column<Delivery>[] = [
     ...pick('type'),
     ...pick('tenant'),
+    ...pick('endpoint'),
     ...pick('answer'),
     ...pick('attempts'),
     { name: 'finished', title: 'Given up', number: true, hide: 'narrow', cell: (row) => <Time at={row.finished} /> },

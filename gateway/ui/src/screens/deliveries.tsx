@@ -8,14 +8,15 @@ import { Page } from '../parts/page';
 import { Empty, Live } from '../parts/state';
 import { ListTable } from '../parts/table';
 import { Bulk, deliveryColumns, deliveryHref, deliveryKey, deliveryPlace } from './delivery-list';
+import { useAddresses } from './endpoints';
 import { useListFilters } from './list-filters';
 
 const all = area === 'dashboard';
-const columns = deliveryColumns(all);
 
 export default function Deliveries() {
   const { filters, names } = useListFilters();
   const list = useList<Delivery>(deliveryPlace, { filters: names });
+  const columns = deliveryColumns(all, useAddresses(list.rows));
   return (
     <Page title="Deliveries" about={all ? 'Every event on its way to an endpoint, over all tenants.' : 'Every event on its way to one of your endpoints.'} actions={
         <>

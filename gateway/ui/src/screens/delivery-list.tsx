@@ -9,6 +9,7 @@ import { lazy } from '../parts/lazy';
 import { Id } from '../parts/copy';
 import { HttpStatus, Status, TypeName } from '../parts/status';
 import { Due, Time } from '../parts/time';
+import { shortAddress } from './endpoints';
 
 /** Buttons that act on all that the filters find: for sessions with the capability `retry`. */
 export const Bulk = lazy(() => import('./jobs-screens').then((part) => part.Bulk), null);
@@ -31,19 +32,46 @@ type Row = Delivery | TenantOfDelivery;
 
 export const tenantOf = (row: object): string | null => ('tenant' in row && typeof row.tenant === 'string' ? row.tenant : null);
 
-export function deliveryColumns(tenants: boolean): Column<Row>[] {
+/** `address`: text of a row's endpoint; left out in the list of one endpoint. */
+export function deliveryColumns(tenants: boolean, address?: (row: Row) => string): Column<Row>[] {
   const columns: Column<Row>[] = [
-    { name: 'type', title: 'Event', grow: true, cell: (row) => <TypeName type={row.type} /> },
+    typeColumn(address),
     { name: 'status', title: 'Status', cell: (row) => <Status value={row.status} /> },
     { name: 'answer', title: 'Response', cell: (row) => <Answer row={row} /> },
     { name: 'attempts', title: 'Attempts', number: true, hide: 'narrow', cell: (row) => row.attempts },
-    { name: 'event', title: 'Event id', hide: 'medium', cell: (row) => <Id value={row.event} /> },
+    address ? endpointColumn(address) : { name: 'event', title: 'Event id', hide: 'medium', cell: (row) => <Id value={row.event} /> },
     { name: 'next', title: 'Next try', hide: 'narrow', cell: (row) => <Due at={row.next_attempt} /> },
     { name: 'at', title: 'Started', number: true, cell: (row) => <Time at={row.first_attempt} /> },
   ];
   if (tenants) columns.splice(1, 0, { name: 'tenant', title: 'Tenant', hide: 'narrow', cell: (row) => tenantOf(row) });
   return columns;
 }
+
+type OfEndpoint = { subscription: string; type: string };
+
+/** Type of the event, and the endpoint where there is no room for its column. */
+export const typeColumn = <T extends OfEndpoint>(address?: (row: T) => string): Column<T> => ({
+  name: 'type',
+  title: 'Event',
+  grow: true,
+  cell: (row) => (
+    <>
+      <TypeName type={row.type} />
+      {address && <span class="only-medium muted"> {shortAddress(address(row))}</span>}
+    </>
+  ),
+});
+
+export const endpointColumn = <T extends OfEndpoint>(address: (row: T) => string): Column<T> => ({
+  name: 'endpoint',
+  title: 'Endpoint',
+  hide: 'medium',
+  cell: (row) => (
+    <span class="muted" title={address(row)}>
+      {shortAddress(address(row))}
+    </span>
+  ),
+});
 
 export function Answer({ row }: { row: Row }) {
   if (row.last_status !== null && row.last_status !== undefined) return <HttpStatus code={row.last_status} />;
