@@ -6,7 +6,8 @@ import { Icon } from './icon';
 
 export type Option = { value: string; label: string };
 export type Filter =
-  | { name: string; label: string; kind: 'choice'; options: Option[] }
+  /** `usual`: the option that holds where none is chosen. Without one, none is. */
+  | { name: string; label: string; kind: 'choice'; options: Option[]; usual?: string }
   | { name: string; label: string; kind: 'text'; placeholder?: string; search?: boolean }
   | { name: 'since'; label: string; kind: 'range' };
 
@@ -46,14 +47,15 @@ export function Filters({ filters, children }: { filters: Filter[]; children?: C
 type Change = (patch: Record<string, string | null>) => void;
 
 function Choice({ filter, value, change }: { filter: Filter & { kind: 'choice' }; value: string; change: Change }) {
+  const { usual = '' } = filter;
   return (
     <select
       class={value ? 'filter is-set' : 'filter'}
       aria-label={filter.label}
-      value={value}
-      onChange={(event) => change({ [filter.name]: event.currentTarget.value || null })}
+      value={value || usual}
+      onChange={({ currentTarget: { value } }) => change({ [filter.name]: value === usual ? null : value })}
     >
-      <option value="">{filter.label}</option>
+      {!usual && <option value="">{filter.label}</option>}
       {filter.options.map((option) => (
         <option key={option.value} value={option.value}>
           {option.label}

@@ -18,12 +18,24 @@ import { useAddresses } from './endpoints';
 import { useListFilters } from './list-filters';
 
 const all = area === 'dashboard';
-const replayedFilter: Filter = { name: 'replayed', label: 'Open ones', kind: 'choice', options: [{ value: 'true', label: 'Made again' }, { value: 'any', label: 'All' }] };
+/** Those that nothing was made in place of yet, unless others are asked for. */
+const OPEN = 'false';
+const replayedFilter: Filter = {
+  name: 'replayed',
+  label: 'State',
+  kind: 'choice',
+  usual: OPEN,
+  options: [
+    { value: OPEN, label: 'Open' },
+    { value: 'true', label: 'Made again' },
+    { value: 'any', label: 'All' },
+  ],
+};
 
 export default function DeadLetters() {
   const { params } = useQuery();
   const { filters, names } = useListFilters(['status', 'attempt'], [replayedFilter]);
-  const asked = params.get('replayed') ?? 'false';
+  const asked = params.get('replayed') ?? OPEN;
   const fixed = { status: 'dead' as const, ...(asked === 'any' ? {} : { replayed: asked === 'true' }) };
   const list = useList<Delivery>(deliveryPlace, { filters: names.filter((name) => name !== 'replayed'), query: fixed });
   const given = deliveryColumns(all, useAddresses(list.rows));

@@ -8,8 +8,8 @@ export type Chosen = BulkFilter & { tenant?: string };
 export function FilterText({ filter }: { filter: Chosen }) {
   const parts = [
     filter.status && words(filter.status),
-    filter.replayed === false && 'not sent again yet',
-    filter.replayed === true && 'sent again already',
+    filter.replayed === false && 'open',
+    filter.replayed === true && 'made again',
     filter.types && `types ${filter.types.join(', ')}`,
     filter.status_class && `response ${filter.status_class}`,
     filter.attempt && (filter.attempt === 'first' ? 'at the first attempt' : 'after retries'),
