@@ -1,6 +1,7 @@
 // Filter bar. The filters are in the address: they can be linked, and the browser's way back undoes them.
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useState } from 'preact/hooks';
+import { shortId } from '../base/format';
 import { useQuery } from '../base/router';
 import { Icon } from './icon';
 
@@ -9,7 +10,9 @@ export type Filter =
   /** `usual`: the option that holds where none is chosen. Without one, none is. */
   | { name: string; label: string; kind: 'choice'; options: Option[]; usual?: string }
   | { name: string; label: string; kind: 'text'; placeholder?: string; search?: boolean }
-  | { name: 'since'; label: string; kind: 'range' };
+  | { name: 'since'; label: string; kind: 'range' }
+  /** Set by a link; it can be removed only. */
+  | { name: string; label: string; kind: 'chip' };
 
 /** Names of the parameters that these filters set, for `useList`. */
 export const filterNames = (filters: Filter[]): string[] => filters.flatMap((one) => (one.kind === 'range' ? ['since', 'until'] : [one.name]));
@@ -27,6 +30,18 @@ export function Filters({ filters, children }: { filters: Filter[]; children?: C
       {filters.map((filter) => {
         const value = params.get(filter.name) ?? '';
         if (filter.kind === 'choice') return <Choice key={filter.name} filter={filter} value={value} change={change} />;
+        if (filter.kind === 'chip') {
+          return (
+            value && (
+              <span key={filter.name} class="chip">
+                {filter.label} <code title={value}>{shortId(value)}</code>
+                <button type="button" class="copy" aria-label={`Remove the filter ${filter.label}`} onClick={() => change({ [filter.name]: null })}>
+                  <Icon name="close" />
+                </button>
+              </span>
+            )
+          );
+        }
         if (filter.kind === 'range') return <Range key={filter.name} label={filter.label} since={value} until={params.get('until') ?? ''} change={change} />;
         return <Text key={filter.name} filter={filter} value={value} change={change} />;
       })}

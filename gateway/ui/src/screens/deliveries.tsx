@@ -3,7 +3,7 @@ import { useList } from '../api/list';
 import type { Delivery } from '../api/schema';
 import { area } from '../base/router';
 import { can } from '../base/session';
-import { Filters } from '../parts/filters';
+import { type Filter, Filters } from '../parts/filters';
 import { Page } from '../parts/page';
 import { Empty, Live } from '../parts/state';
 import { ListTable } from '../parts/table';
@@ -11,10 +11,12 @@ import { Bulk, deliveryColumns, deliveryHref, deliveryKey, deliveryPlace } from 
 import { useAddresses } from './endpoints';
 import { useListFilters } from './list-filters';
 
+/** The job that made the deliveries: a job's row leads here. */
+const chips: Filter[] = [{ name: 'job', label: 'of job', kind: 'chip' }];
 const all = area === 'dashboard';
 
 export default function Deliveries() {
-  const { filters, names } = useListFilters();
+  const { filters, names } = useListFilters([], chips);
   const list = useList<Delivery>(deliveryPlace, { filters: names });
   const columns = deliveryColumns(all, useAddresses(list.rows));
   return (
