@@ -54,7 +54,7 @@ export function Recover({ endpoint, since, onClose }: { endpoint: Subscription; 
             {busy ? 'Stop' : progress?.ended ? 'Close' : 'Cancel'}
           </button>
           <button type="button" class="button is-primary" disabled={busy || from === ''} onClick={submit}>
-            {busy ? 'Recovering…' : progress && !progress.ended ? 'Go on' : 'Recover'}
+            {busy ? 'Recovering…' : progress && !progress.ended ? 'Resume' : 'Recover'}
           </button>
         </>
       }

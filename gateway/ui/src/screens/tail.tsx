@@ -45,7 +45,7 @@ export default function Tail({ params: place }: ScreenProps) {
           <Live on={live} error={tail.state === 'waiting' ? tail.error : undefined} />
           <button type="button" class="button" onClick={() => setOn(!on)}>
             <Icon name={on ? 'pause' : 'play'} />
-            {on ? 'Pause' : 'Go on'}
+            {on ? 'Pause' : 'Resume'}
           </button>
         </>
       }
