@@ -1,6 +1,5 @@
 // The operator's own lists, as one file.
 import '../core';
 
-export { default as Attempts } from './attempts';
 export { default as Live } from './live';
 export { default as Tenants } from './tenants';

@@ -10,7 +10,7 @@ export const routes: Route[] = [
   { path: '/overview', nav: { label: 'Overview', icon: 'home' }, load: home('Overview') },
   { path: '/deliveries', nav: { label: 'Deliveries', icon: 'send', group: 'Traffic' }, load: shared('Deliveries') },
   { path: '/events', nav: { label: 'Events', icon: 'event', group: 'Traffic' }, load: shared('Events') },
-  { path: '/attempts', nav: { label: 'Attempts', icon: 'chart', group: 'Traffic' }, load: list('Attempts') },
+  { path: '/attempts', nav: { label: 'Attempts', icon: 'chart', group: 'Traffic' }, load: home('Attempts') },
   { path: '/dead-letters', nav: { label: 'Dead letters', icon: 'dead', group: 'Traffic' }, load: shared('DeadLetters') },
   { path: '/jobs', nav: { label: 'Jobs', icon: 'job', group: 'Traffic' }, load: () => import('../screens/jobs-screens').then((part) => ({ default: part.Jobs })) },
   { path: '/live', nav: { label: 'Live', icon: 'tail', group: 'Traffic' }, load: list('Live') },
