@@ -28,7 +28,7 @@ export async function accessible(page: Page, what: string, { within, rules }: Pa
   expect(violations.join('\n'), `axe, ${what}`).toBe('');
 }
 
-/** Nothing is wider than the window: neither the document, nor a part of it that its own box does not scroll or cut. */
+/** Nothing is wider than the window: neither the document, nor a part of it that its own box does not scroll or cut. No table is wider than its card. */
 export async function fits(page: Page, what: string): Promise<void> {
   const wide = await page.evaluate(() => {
     const width = document.documentElement.clientWidth;
@@ -45,6 +45,10 @@ export async function fits(page: Page, what: string): Promise<void> {
       const box = element.getBoundingClientRect();
       if (box.width === 0 || box.height === 0 || box.right <= width + 1 || element.closest('.sr-only, svg *') || held(element)) continue;
       found.push(`${element.tagName.toLowerCase()}.${element.getAttribute('class')}: ${(element.textContent ?? '').slice(0, 40)} ends at ${Math.round(box.right)}`);
+    }
+    for (const table of document.querySelectorAll('main .table-box > .table')) {
+      const past = table.getBoundingClientRect().right - (table.parentElement?.getBoundingClientRect().right ?? 0);
+      if (past > 1) found.push(`the table ${table.getAttribute('aria-label')} is ${Math.round(past)} pixels wider than its card`);
     }
     return found.slice(0, 10);
   });

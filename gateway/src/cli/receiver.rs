@@ -34,6 +34,8 @@ pub(super) struct Receiver {
     profile: std::sync::Arc<Profile>,
     keys: std::sync::Arc<std::sync::Mutex<Vec<SigningKey>>>,
     judge: std::sync::Arc<dyn Fn(&str) -> u16 + Send + Sync>,
+    /// Body of responses that are not 2xx, as JSON; empty: none.
+    refusal: &'static str,
     /// Application that requests are passed on to; its statuses are the responses'.
     application: Option<Client>,
     arrivals: mpsc::UnboundedSender<Arrival>,
@@ -59,11 +61,17 @@ impl Receiver {
             profile,
             keys: std::sync::Arc::default(),
             judge: std::sync::Arc::new(judge),
+            refusal: "",
             application: None,
             arrivals,
             memory: MemoryPool::new(&memory::Config::default()),
         };
         (receiver, told)
+    }
+
+    /// The same receiver, whose responses that are not 2xx have this JSON as their body.
+    pub(super) fn refusing_with(self, refusal: &'static str) -> Self {
+        Self { refusal, ..self }
     }
 
     /// The same receiver, which passes requests on to an application and answers with its status.
@@ -155,7 +163,15 @@ impl Endpoint for Receiver {
         // A closed channel does not change the response.
         let _ = self.arrivals.send(arrival);
         let status = StatusCode::from_u16(answered).unwrap_or(StatusCode::OK);
-        reply(status, HeaderValue::from_static("text/plain"), Bytes::new())
+        let (kind, body) = match self.refusal {
+            refusal if !status.is_success() && !refusal.is_empty() => ("application/json", refusal),
+            _ => ("text/plain", ""),
+        };
+        reply(
+            status,
+            HeaderValue::from_static(kind),
+            Bytes::from_static(body.as_bytes()),
+        )
     }
 }
 

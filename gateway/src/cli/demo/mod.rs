@@ -26,7 +26,7 @@ use crate::http::{self, Server};
 use hookgate_domain::units::Span;
 use hookgate_runtime::telemetry::{self, Metrics};
 use life::Life;
-use story::{Flaky, Story};
+use story::{Flaky, REFUSAL, Story};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -47,6 +47,7 @@ async fn demonstrate(once: bool) -> Result<(), Failure> {
     let shutdown = CancellationToken::new();
     let flaky = Flaky::default();
     let (receiver, arrivals) = Receiver::new(flaky.clone().judge());
+    let receiver = receiver.refusing_with(REFUSAL);
     let server = Server::bind(http::Config {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         ..http::Config::default()

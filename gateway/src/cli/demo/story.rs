@@ -163,7 +163,13 @@ async fn attempts(tenant: &Client, id: &str) -> Result<(), Failure> {
             .iter()
             .find(|d| d["attempts"].as_u64() == Some(u64::from(FAILURES) + 1));
         let settled = deliveries.len() == 2 && deliveries.iter().all(|d| d["status"] == "delivered");
-        if settled && recovered.is_some() {
+        if settled && let Some(recovered) = recovered {
+            let path = format!("/v1/deliveries/{}", text(recovered, "id")?);
+            let delivery = tenant.ask(Method::GET, &path, None).await?;
+            check(
+                delivery["attempts"][0]["response_body"] == REFUSAL,
+                "the endpoint's response is recorded with the attempt",
+            )?;
             step(
                 6,
                 "the failing endpoint recovered through backoff: 503, 503, 200; retries recorded, nothing lost",
@@ -262,6 +268,8 @@ const STEADY: &str = "/hooks/steady";
 const FLAKY: &str = "/hooks/flaky";
 /// Endpoint whose deliveries are given up soon, so that there are dead letters.
 pub(super) const BILLING: &str = "/hooks/billing";
+/// Body of the receiver's responses while it fails, which the gateway records.
+pub(super) const REFUSAL: &str = r#"{"error":"maintenance"}"#;
 /// Failed attempts of the failing endpoint.
 const FAILURES: u32 = 2;
 /// Timeout of each step.

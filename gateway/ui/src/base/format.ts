@@ -34,6 +34,9 @@ export function exact(at: number): string {
 
 export const count = (value: number): string => number.format(value);
 
+/** `1 delivery`, `2 deliveries`. */
+export const plural = (value: number, one: string, many = `${one}s`): string => `${count(value)} ${value === 1 ? one : many}`;
+
 /** Sum of the values of a series, whose gaps count nothing. */
 export const total = (values: (number | null)[]): number => values.reduce<number>((sum, value) => sum + (value ?? 0), 0);
 

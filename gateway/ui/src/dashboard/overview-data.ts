@@ -10,18 +10,22 @@ const AT_ONCE = 4;
 /** Milliseconds between the rounds. */
 const EVERY = 10_000;
 
+type Counts = (number | null)[];
 export type EndpointHealth = { tenant: string; endpoint: Subscription; attempts: number; failed: number; values: (number | null)[] };
 export type Overview = {
-  tenants: number;
   /** Set when there are more tenants than those whose endpoints were read. */
   more: boolean;
+  /** Beginnings of the whole minutes that the charts show. */
   times: string[];
-  accepted: number[];
-  delivered: number[];
-  failed: number[];
-  dead: number[];
-  /** Mean of the last minute with a sample. */
-  pending: number;
+  /** Counts by minute; null before the gateway counted anything. The last one is of the minute that runs. */
+  accepted: Counts;
+  delivered: Counts;
+  failed: Counts;
+  dead: Counts;
+  /** Events accepted in a whole minute, on average; undefined until one has passed. */
+  rate: number | undefined;
+  /** Mean of the last minute with a sample; undefined before the first. */
+  pending: number | undefined;
   endpoints: EndpointHealth[];
 };
 
@@ -52,16 +56,33 @@ export function useOverview(): { data: Overview | undefined; error: ApiError | u
 }
 
 async function read(signal: AbortSignal): Promise<Overview> {
-  // Whole minutes only: one that has just begun looks like a fall.
-  const now = Math.floor(Date.now() / 60_000) * 60_000;
-  const span = { step: '1m', since: new Date(now - 3_600_000).toISOString(), until: new Date(now).toISOString() };
+  const minute = Math.floor(Date.now() / 60_000) * 60_000;
+  const span = { step: '1m', since: new Date(minute - 59 * 60_000).toISOString() };
   const [all, page] = await Promise.all([
     api<SeriesPage>('GET', '/v1/operator/metrics/series', { query: { ...span, measure: 'accepted,delivered,failed,dead,pending' }, signal }),
     api<TenantPage>('GET', '/v1/tenants', { query: { limit: MOST_TENANTS }, signal }),
   ]);
-  const of = (measure: string) => (all.series[0]?.values[measure] ?? all.times.map(() => null)).map((value) => value ?? 0);
-  const sampled = (all.series[0]?.values['pending'] ?? []).filter((value) => value !== null);
-  const overview: Overview = { tenants: page.data.length, more: page.next_cursor !== null && page.next_cursor !== undefined, times: all.times, accepted: of('accepted'), delivered: of('delivered'), failed: of('failed'), dead: of('dead'), pending: Math.round(sampled.at(-1) ?? 0), endpoints: [] };
+  const values = all.series[0]?.values ?? {};
+  const sampled = values['pending'] ?? [];
+  // A gateway that runs takes samples: before the first one nothing is known. Counts of zero say nothing.
+  const known = all.times.findIndex((_, index) => typeof sampled[index] === 'number' || ['accepted', 'delivered', 'failed'].some((measure) => values[measure]?.[index]));
+  const first = known < 0 ? all.times.length : known;
+  const of = (measure: string) => all.times.map((_, index) => (index < first ? null : (values[measure]?.[index] ?? 0)));
+  const accepted = of('accepted');
+  // The first minute may have begun before the gateway, and the last one has not ended.
+  const whole = accepted.slice(first + 1, -1);
+  const pending = sampled.filter((value) => value !== null).at(-1);
+  const overview: Overview = {
+    more: typeof page.next_cursor === 'string',
+    times: all.times.slice(0, -1),
+    accepted,
+    delivered: of('delivered'),
+    failed: of('failed'),
+    dead: of('dead'),
+    rate: whole.length > 0 ? total(whole) / whole.length : undefined,
+    pending: typeof pending === 'number' ? Math.round(pending) : undefined,
+    endpoints: [],
+  };
   const left = [...page.data];
   const worker = async () => {
     for (let tenant = left.shift(); tenant; tenant = left.shift()) overview.endpoints.push(...(await endpoints(tenant, span, signal)));

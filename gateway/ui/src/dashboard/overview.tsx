@@ -2,7 +2,7 @@
 import { useResource } from '../api/resource';
 import type { TenantOfLoggedAttempt } from '../api/schema';
 import type { Page as ListPage } from '../api/list';
-import { count, total } from '../base/format';
+import { count, plural, total } from '../base/format';
 import { links } from '../base/links';
 import { url } from '../base/router';
 import { Chart } from '../parts/chart';
@@ -12,7 +12,7 @@ import { Empty, ErrorBox, Live, Skeleton } from '../parts/state';
 import { Badge } from '../parts/status';
 import { type Column, Table } from '../parts/table';
 import { attemptColumns, attemptHref, attemptKey } from '../screens/attempt-list';
-import { address } from '../screens/endpoints';
+import { useAddresses } from '../screens/endpoints';
 import { EndpointState, EndpointUrl } from '../screens/endpoint-parts';
 import { type EndpointHealth, MOST_TENANTS, type Overview, useOverview } from './overview-data';
 import { Readiness } from './readiness';
@@ -20,10 +20,7 @@ import { Readiness } from './readiness';
 export default function OverviewScreen() {
   const { data, error } = useOverview();
   const recent = useResource<ListPage<TenantOfLoggedAttempt>>('/v1/operator/attempts', { query: { limit: 10 }, poll: 2000 });
-  const recentColumns = attemptColumns(true, (id) => {
-    const known = data?.endpoints.find(({ endpoint }) => endpoint.id === id);
-    return known && address(known.endpoint.url);
-  });
+  const recentColumns = attemptColumns(true, useAddresses(recent.data?.data ?? []));
   return (
     <Page title="Overview" actions={<Live on error={error ?? recent.error} />}>
       <Readiness />
@@ -39,17 +36,21 @@ export default function OverviewScreen() {
 function Figures({ data }: { data: Overview }) {
   const [accepted, delivered, failed, dead] = [total(data.accepted), total(data.delivered), total(data.failed), total(data.dead)];
   const attempts = delivered + failed;
+  const known = data.accepted.some((value) => value !== null);
+  // Whole minutes only: one that has just begun looks like a fall.
+  const ended = (values: (number | null)[]) => values.slice(0, -1);
+  const ofAttempts = (share: number, text: string) => (!known ? NOTHING : attempts > 0 ? `${percent(share / attempts)} of ${text}` : 'no attempts');
   const failing = data.endpoints
     .filter(({ endpoint, attempts: tries, failed: bad }) => endpoint.pause || (endpoint.disabled && endpoint.disabled.reason !== 'asked') || (tries > 0 && bad / tries >= 0.2))
     .sort((a, b) => b.failed - a.failed);
   return (
     <>
       <dl class="tiles figures">
-        <Tile label="Events in, last hour" value={count(accepted)} more={`${rate(accepted)} a minute`} values={data.accepted} />
-        <Tile label="Delivered, last hour" value={count(delivered)} more={attempts > 0 ? `${percent(delivered / attempts)} of ${count(attempts)} attempts` : 'no attempts'} values={data.delivered} tone="good" />
-        <Tile label="Failed attempts" value={count(failed)} more={attempts > 0 ? `${percent(failed / attempts)} of the attempts` : 'no attempts'} values={data.failed} tone="bad" href={links.deliveries({ attempt: 'retry' })} />
-        <Tile label="Dead letters, last hour" value={count(dead)} more="given up" values={data.dead} tone="bad" href={url('/dead-letters')} />
-        <Tile label="Pending now" value={count(data.pending)} more="deliveries that have not ended" href={links.deliveries({ status: 'pending' })} />
+        <Tile label="Events in, last hour" value={known ? count(accepted) : '–'} more={!known ? NOTHING : data.rate === undefined ? 'no whole minute yet' : `${rate(data.rate)} a minute`} values={ended(data.accepted)} />
+        <Tile label="Delivered, last hour" value={known ? count(delivered) : '–'} more={ofAttempts(delivered, plural(attempts, 'attempt'))} values={ended(data.delivered)} tone="good" />
+        <Tile label="Failed attempts" value={known ? count(failed) : '–'} more={ofAttempts(failed, 'the attempts')} values={ended(data.failed)} tone="bad" href={links.deliveries({ attempt: 'retry' })} />
+        <Tile label="Dead letters, last hour" value={known ? count(dead) : '–'} more={known ? 'given up' : NOTHING} values={ended(data.dead)} tone="bad" href={url('/dead-letters')} />
+        <Tile label="Pending now" value={data.pending === undefined ? '–' : count(data.pending)} more={data.pending === undefined ? NOTHING : data.pending === 1 ? 'delivery that has not ended' : 'deliveries that have not ended'} href={links.deliveries({ status: 'pending' })} />
         <Tile label="Failing endpoints" value={count(failing.length)} more={`of ${count(data.endpoints.length)}${data.more ? `, of the first ${MOST_TENANTS} tenants` : ''}`} />
       </dl>
       <Section title="In and out, by minute">
@@ -58,9 +59,9 @@ function Figures({ data }: { data: Overview }) {
             label="Events accepted, attempts delivered and failed, by minute"
             times={data.times}
             series={[
-              { label: 'accepted', values: data.accepted, tone: 'accent' },
-              { label: 'delivered', values: data.delivered, tone: 'good' },
-              { label: 'failed', values: data.failed, tone: 'bad' },
+              { label: 'accepted', values: ended(data.accepted), tone: 'accent' },
+              { label: 'delivered', values: ended(data.delivered), tone: 'good' },
+              { label: 'failed', values: ended(data.failed), tone: 'bad' },
             ]}
           />
         </div>
@@ -78,11 +79,11 @@ const failingColumns: Column<EndpointHealth>[] = [
   { name: 'url', title: 'Endpoint', grow: true, cell: (row) => <EndpointUrl url={row.endpoint.url} /> },
   { name: 'tenant', title: 'Tenant', hide: 'narrow', cell: (row) => row.tenant },
   { name: 'state', title: 'State', cell: (row) => <EndpointState endpoint={row.endpoint} brief /> },
-  { name: 'failed', title: 'Failed, last hour', number: true, cell: (row) => (row.attempts > 0 ? <Badge tone={row.failed / row.attempts > 0.5 ? 'bad' : 'warn'} title={`${row.failed} of ${row.attempts} attempts`}>{percent(row.failed / row.attempts)}</Badge> : '–') },
+  { name: 'failed', title: 'Failed, last hour', number: true, cell: (row) => (row.attempts > 0 ? <Badge tone={row.failed / row.attempts > 0.5 ? 'bad' : 'warn'} title={`${row.failed} of ${plural(row.attempts, 'attempt')}`}>{percent(row.failed / row.attempts)}</Badge> : '–') },
   { name: 'spark', title: 'Failures by minute', quiet: true, hide: 'narrow', cell: (row) => <Sparkline values={row.values} label={`Failures by minute, ${row.failed} in an hour`} tone="bad" /> },
 ];
 
-function Tile({ label, value, more, values, tone = 'plain', href }: { label: string; value: string; more: string; values?: number[]; tone?: 'plain' | 'good' | 'bad'; href?: string }) {
+function Tile({ label, value, more, values, tone = 'plain', href }: { label: string; value: string; more: string; values?: (number | null)[]; tone?: 'plain' | 'good' | 'bad'; href?: string }) {
   return (
     <div class={href ? 'tile is-link' : 'tile'}>
       <dt>{href ? <a href={href}>{label}</a> : label}</dt>
@@ -98,4 +99,5 @@ function Tile({ label, value, more, values, tone = 'plain', href }: { label: str
 }
 
 const percent = (share: number): string => `${share > 0 && share < 0.1 ? (share * 100).toFixed(1) : Math.round(share * 100)} %`;
-const rate = (hour: number): string => (hour / 60 < 10 ? (hour / 60).toFixed(1) : count(Math.round(hour / 60)));
+const rate = (minute: number): string => (minute < 10 ? minute.toFixed(1) : count(Math.round(minute)));
+const NOTHING = 'no data yet';

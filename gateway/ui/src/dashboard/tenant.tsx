@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { api, path } from '../api/client';
 import { useResource } from '../api/resource';
 import type { SeriesPage, Subscription, SubscriptionPage, Tenant, Usage } from '../api/schema';
-import { bytes, count, total } from '../base/format';
+import { bytes, count, plural, total } from '../base/format';
 import { links } from '../base/links';
 import type { ScreenProps } from '../base/router';
 import { Copy } from '../parts/copy';
@@ -101,7 +101,7 @@ function Endpoints({ tenant }: { tenant: string }) {
       hide: 'narrow',
       cell: ({ attempts, failed }) => (total(attempts) === 0 ? <span class="faint">–</span> : `${count(total(failed))} of ${count(total(attempts))}`),
     },
-    { name: 'spark', title: 'Attempts by minute', quiet: true, hide: 'narrow', cell: ({ attempts, failed }) => attempts.length > 0 && <Sparkline values={attempts} label={`${total(attempts)} attempts in the last hour`} tone={total(failed) * 2 > total(attempts) ? 'bad' : 'plain'} /> },
+    { name: 'spark', title: 'Attempts by minute', quiet: true, hide: 'narrow', cell: ({ attempts, failed }) => attempts.length > 0 && <Sparkline values={attempts} label={`${plural(total(attempts), 'attempt')} in the last hour`} tone={total(failed) * 2 > total(attempts) ? 'bad' : 'plain'} /> },
   ];
   return (
     <>

@@ -59,6 +59,7 @@ export type ConfirmProps = {
   /** The verb on the button. */
   action: string;
   danger?: boolean;
+  /** False leaves the dialog to the caller. */
   run: () => Promise<unknown>;
   onClose: () => void;
 };
@@ -70,8 +71,7 @@ export function Confirm({ title, children, action, danger, run, onClose }: Confi
   const go = async () => {
     setBusy(true);
     try {
-      await run();
-      onClose();
+      if ((await run()) !== false) onClose();
     } catch (cause) {
       setError(toApiError(cause));
       setBusy(false);

@@ -1,14 +1,18 @@
 // Filter bar. The filters are in the address: they can be linked, and the browser's way back undoes them.
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useState } from 'preact/hooks';
+import { shortId } from '../base/format';
 import { useQuery } from '../base/router';
 import { Icon } from './icon';
 
 export type Option = { value: string; label: string };
 export type Filter =
-  | { name: string; label: string; kind: 'choice'; options: Option[] }
+  /** `usual`: the option that holds where none is chosen. Without one, none is. */
+  | { name: string; label: string; kind: 'choice'; options: Option[]; usual?: string }
   | { name: string; label: string; kind: 'text'; placeholder?: string; search?: boolean }
-  | { name: 'since'; label: string; kind: 'range' };
+  | { name: 'since'; label: string; kind: 'range' }
+  /** Set by a link; it can be removed only. */
+  | { name: string; label: string; kind: 'chip' };
 
 /** Names of the parameters that these filters set, for `useList`. */
 export const filterNames = (filters: Filter[]): string[] => filters.flatMap((one) => (one.kind === 'range' ? ['since', 'until'] : [one.name]));
@@ -26,6 +30,18 @@ export function Filters({ filters, children }: { filters: Filter[]; children?: C
       {filters.map((filter) => {
         const value = params.get(filter.name) ?? '';
         if (filter.kind === 'choice') return <Choice key={filter.name} filter={filter} value={value} change={change} />;
+        if (filter.kind === 'chip') {
+          return (
+            value && (
+              <span key={filter.name} class="chip">
+                {filter.label} <code title={value}>{shortId(value)}</code>
+                <button type="button" class="copy" aria-label={`Remove the filter ${filter.label}`} onClick={() => change({ [filter.name]: null })}>
+                  <Icon name="close" />
+                </button>
+              </span>
+            )
+          );
+        }
         if (filter.kind === 'range') return <Range key={filter.name} label={filter.label} since={value} until={params.get('until') ?? ''} change={change} />;
         return <Text key={filter.name} filter={filter} value={value} change={change} />;
       })}
@@ -46,14 +62,15 @@ export function Filters({ filters, children }: { filters: Filter[]; children?: C
 type Change = (patch: Record<string, string | null>) => void;
 
 function Choice({ filter, value, change }: { filter: Filter & { kind: 'choice' }; value: string; change: Change }) {
+  const { usual = '' } = filter;
   return (
     <select
       class={value ? 'filter is-set' : 'filter'}
       aria-label={filter.label}
-      value={value}
-      onChange={(event) => change({ [filter.name]: event.currentTarget.value || null })}
+      value={value || usual}
+      onChange={({ currentTarget: { value } }) => change({ [filter.name]: value === usual ? null : value })}
     >
-      <option value="">{filter.label}</option>
+      {!usual && <option value="">{filter.label}</option>}
       {filter.options.map((option) => (
         <option key={option.value} value={option.value}>
           {option.label}

@@ -1,6 +1,7 @@
 // JSON viewer: a tree of buttons that fold. Reachable by Tab; Right opens, Left closes.
 import { useState } from 'preact/hooks';
 import { isRecord } from '../api/client';
+import { plural } from '../base/format';
 import { Copy } from './copy';
 import { Icon } from './icon';
 
@@ -63,7 +64,7 @@ function Node({ name, value, pointer, depth, last, notes }: NodeProps) {
         {!open && (
           <span class="faint">
             {' '}
-            {members.length} {Array.isArray(value) ? 'items' : 'members'} {right}
+            {plural(members.length, Array.isArray(value) ? 'item' : 'member')} {right}
             {comma}
           </span>
         )}

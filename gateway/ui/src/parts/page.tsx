@@ -37,10 +37,10 @@ export function Page({ title, heading, crumbs, actions, about, children }: PageP
         <div class="page-title">
           {crumbs && crumbs.length > 0 && (
             <nav class="crumbs" aria-label="Breadcrumb">
-              {crumbs.map(({ label, href }) => (
+              {crumbs.map(({ label, href }, index) => (
                 <>
+                  {index > 0 && <Icon name="right" />}
                   <a href={href}>{label}</a>
-                  <Icon name="right" />
                 </>
               ))}
             </nav>

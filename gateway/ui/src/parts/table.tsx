@@ -25,8 +25,8 @@ export type TableProps<T> = {
   columns: Column<T>[];
   rows: T[];
   rowKey: (row: T) => string;
-  /** Page of the row. Its link is on the content of the first column and covers the row. */
-  href?: (row: T) => string;
+  /** Page of the row, if it has one. Its link is on the content of the first column and covers the row. */
+  href?: (row: T) => string | undefined;
   loading?: boolean;
   error?: ApiError | undefined;
   retry?: () => void;
@@ -69,7 +69,7 @@ export function Table<T>(props: TableProps<T>) {
                 <tr key={props.rowKey(row)} aria-rowindex={from + index + 2}>
                   {columns.map((column, place) => (
                     <td key={column.name} class={classOf(column)}>
-                      {place === 0 && props.href ? (
+                      {place === 0 && props.href?.(row) ? (
                         <a class="row-link" href={props.href(row)}>
                           {column.cell(row)}
                         </a>

@@ -1,7 +1,7 @@
 // Settings of an endpoint, as they hold.
 import { useState } from 'preact/hooks';
 import type { Subscription } from '../api/schema';
-import { words } from '../base/format';
+import { plural, words } from '../base/format';
 import { can } from '../base/session';
 import { Id } from '../parts/copy';
 import { Json } from '../parts/json';
@@ -21,7 +21,7 @@ export function Settings({ endpoint }: { endpoint: Subscription }) {
             ['Payload', endpoint.payload === 'thin' ? 'thin: ids, status and times' : 'full'],
             ['Headers', endpoint.headers.length > 0 ? <span class="patterns">{endpoint.headers.map((one) => <code key={one}>{one}</code>)}</span> : 'none of its own'],
             ['Timeout', endpoint.timeout ?? 'default'],
-            ['Retries', retry?.schedule ? `after ${retry.schedule.join(', ')}` : retry?.attempts ? `${retry.attempts} attempts` : 'default'],
+            ['Retries', retry?.schedule ? `after ${retry.schedule.join(', ')}` : retry?.attempts ? plural(retry.attempts, 'attempt') : 'default'],
             ['Mode', endpoint.mode === 'shadow' ? 'shadow: recorded, not sent' : words(endpoint.mode)],
             ['Made', <ExactTime key="created" at={endpoint.created} />],
             ['Id', <Id key="id" whole value={endpoint.id} />],

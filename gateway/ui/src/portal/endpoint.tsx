@@ -4,7 +4,7 @@ import { path } from '../api/client';
 import { useList } from '../api/list';
 import { useResource } from '../api/resource';
 import type { Delivery, Missed, SeriesPage, Subscription, SubscriptionStats } from '../api/schema';
-import { count } from '../base/format';
+import { count, plural } from '../base/format';
 import { links } from '../base/links';
 import { type ScreenProps, useQuery } from '../base/router';
 import { can } from '../base/session';
@@ -143,7 +143,7 @@ function Overview({ id }: { id: string }) {
         ) : (
           <dl class="tiles stats">
             <Tile label={`Attempts in ${window ?? '…'}`} value={totals && count(totals.attempts)} />
-            <Tile label="Failed" value={totals && `${(totals.failed_share * 100).toFixed(totals.failed_share > 0 && totals.failed_share < 0.1 ? 1 : 0)} %`} note={totals && `${count(totals.failed)} attempts`} />
+            <Tile label="Failed" value={totals && `${(totals.failed_share * 100).toFixed(totals.failed_share > 0 && totals.failed_share < 0.1 ? 1 : 0)} %`} note={totals && plural(totals.failed, 'attempt')} />
             <Tile label="Given up" value={totals && count(totals.dead)} note={totals && 'deliveries'} />
             <Tile label="Response time" value={totals && (totals.p50 ?? '–')} note={totals?.p95 ? `95 % within ${totals.p95}` : undefined} />
           </dl>

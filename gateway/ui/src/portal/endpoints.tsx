@@ -2,7 +2,7 @@
 import { useList } from '../api/list';
 import { useResource } from '../api/resource';
 import type { LoggedAttempt, LoggedAttemptList, SeriesPage, Subscription } from '../api/schema';
-import { count } from '../base/format';
+import { count, plural } from '../base/format';
 import { links } from '../base/links';
 import { can, reaches } from '../base/session';
 import { Icon } from '../parts/icon';
@@ -90,7 +90,7 @@ const columns: Column<Row>[] = [
     name: 'traffic',
     title: 'Last 24 hours',
     hide: 'narrow',
-    cell: ({ traffic }) => traffic && <Sparkline values={traffic.attempts} tone={traffic.failed > traffic.total / 2 ? 'bad' : 'plain'} label={`${count(traffic.total)} attempts in 24 hours`} />,
+    cell: ({ traffic }) => traffic && <Sparkline values={traffic.attempts} tone={traffic.failed > traffic.total / 2 ? 'bad' : 'plain'} label={`${plural(traffic.total, 'attempt')} in 24 hours`} />,
   },
   { name: 'attempts', title: 'Attempts', number: true, hide: 'narrow', cell: ({ traffic }) => traffic && count(traffic.total) },
   { name: 'failed', title: 'Failed', number: true, hide: 'medium', cell: ({ traffic }) => traffic && <Share of={traffic} /> },

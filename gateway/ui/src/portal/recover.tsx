@@ -2,7 +2,7 @@
 import { useRef, useState } from 'preact/hooks';
 import { api, path } from '../api/client';
 import type { Recovered, RecoverOnly, Subscription } from '../api/schema';
-import { count } from '../base/format';
+import { plural } from '../base/format';
 import { Dialog } from '../parts/dialog';
 import { FormError, SelectField, TextField, useSubmit } from '../parts/form';
 import { Field } from '../parts/form';
@@ -54,7 +54,7 @@ export function Recover({ endpoint, since, onClose }: { endpoint: Subscription; 
             {busy ? 'Stop' : progress?.ended ? 'Close' : 'Cancel'}
           </button>
           <button type="button" class="button is-primary" disabled={busy || from === ''} onClick={submit}>
-            {busy ? 'Recovering…' : progress && !progress.ended ? 'Go on' : 'Recover'}
+            {busy ? 'Recovering…' : progress && !progress.ended ? 'Resume' : 'Recover'}
           </button>
         </>
       }
@@ -68,8 +68,8 @@ export function Recover({ endpoint, since, onClose }: { endpoint: Subscription; 
       <FormError error={error} pointers={['/since', '/types']} />
       {progress && (
         <p role="status">
-          <strong>{count(progress.deliveries)}</strong> deliveries made, {count(progress.events)} events looked at{progress.ended ? '. Complete.' : busy ? '…' : '. Not complete.'}
-          {progress.left > 0 && ` ${count(progress.left)} events were left out: the filter takes too much work on them.`}
+          <strong>{plural(progress.deliveries, 'delivery', 'deliveries')}</strong> made, {plural(progress.events, 'event')} looked at{progress.ended ? '. Complete.' : busy ? '…' : '. Not complete.'}
+          {progress.left > 0 && ` ${plural(progress.left, 'event')} left out: the filter takes too much work.`}
         </p>
       )}
     </Dialog>

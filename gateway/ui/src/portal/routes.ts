@@ -1,15 +1,16 @@
 // Screens of a tenant. The order is that of the navigation.
 import type { Route } from '../base/router';
 
-const list = (name: keyof typeof import('./lists')): Route['load'] => () => import('./lists').then((part) => ({ default: part[name] }));
+const list = (name: keyof typeof import('../screens/lists')): Route['load'] => () => import('../screens/lists').then((part) => ({ default: part[name] }));
+const endpoint = (name: keyof typeof import('./endpoint-screens')): Route['load'] => () => import('./endpoint-screens').then((part) => ({ default: part[name] }));
 const form = (name: keyof typeof import('./forms')): Route['load'] => () => import('./forms').then((part) => ({ default: part[name] }));
 const catalogue = (name: 'Catalogue' | 'EventType'): Route['load'] => () => import('./catalogue-screens').then((part) => ({ default: part[name] }));
 const shared = (name: 'Tail' | 'Usage'): Route['load'] => () => import('../screens/shared').then((part) => ({ default: part[name] }));
 
 export const routes: Route[] = [
-  { path: '/endpoints', nav: { label: 'Endpoints', icon: 'endpoint' }, needs: 'view', load: list('Endpoints') },
+  { path: '/endpoints', nav: { label: 'Endpoints', icon: 'endpoint' }, needs: 'view', load: endpoint('Endpoints') },
   { path: '/endpoints/new', under: '/endpoints', needs: 'endpoints.write', reach: 'consumers', load: form('NewEndpoint') },
-  { path: '/endpoints/:id', under: '/endpoints', needs: 'view', load: () => import('./one-endpoint') },
+  { path: '/endpoints/:id', under: '/endpoints', needs: 'view', load: endpoint('Endpoint') },
   { path: '/endpoints/:id/edit', under: '/endpoints', needs: 'endpoints.write', load: form('EditEndpoint') },
   { path: '/events', nav: { label: 'Events', icon: 'event' }, needs: 'view', reach: 'consumers', load: list('Events') },
   { path: '/events/:id', under: '/events', needs: 'view', reach: 'consumers', load: () => import('../screens/one-event') },

@@ -9,7 +9,7 @@ import { Confirm, Dialog } from '../parts/dialog';
 import { SelectField } from '../parts/form';
 import { ErrorBox, Skeleton } from '../parts/state';
 import { toast } from '../parts/toast';
-import { type Chosen, FilterText } from './job-filter';
+import { type Chosen, FilterText, madeBy } from './job-filter';
 
 const place = area === 'dashboard' ? '/v1/operator/bulk' : '/v1/bulk';
 
@@ -17,6 +17,7 @@ export function BulkDialog({ action, filter: given, onClose }: { action: BulkAct
   // What the list shows meanwhile changes nothing of what was asked.
   const [filter, setFilter] = useState(given);
   const [found, setFound] = useState<BulkDryRun>();
+  const [begun, setBegun] = useState<BulkJob>();
   const [error, setError] = useState<ApiError>();
   const unclear = area === 'dashboard' && !filter.tenant;
   useEffect(() => {
@@ -33,6 +34,27 @@ export function BulkDialog({ action, filter: given, onClose }: { action: BulkAct
       <FilterText filter={filter} />
     </p>
   );
+  if (begun) {
+    return (
+      <Dialog
+        title="The job has begun"
+        onClose={onClose}
+        actions={
+          <>
+            <a class="button" href={url('/jobs')} onClick={onClose}>
+              Jobs
+            </a>
+            <a class="button is-primary" href={madeBy({ ...begun, tenant: filter.tenant })} onClick={onClose}>
+              See how they fare
+            </a>
+          </>
+        }
+      >
+        <p>The new deliveries are listed as it makes them. It goes on when this page is closed.</p>
+        {filters}
+      </Dialog>
+    );
+  }
   if (!found || found.matched === 0 && !found.partial) {
     return (
       <Dialog title={title} onClose={onClose}>
@@ -54,9 +76,14 @@ export function BulkDialog({ action, filter: given, onClose }: { action: BulkAct
   }
   const deliveries = `${found.partial ? 'at least ' : ''}${count(found.matched)} ${found.matched === 1 && !found.partial ? 'delivery' : 'deliveries'}`;
   const run = async () => {
-    await api<BulkJob>('POST', place, { body: { action, filter, dry_run: false } });
+    const job = await api<BulkJob>('POST', place, { body: { action, filter, dry_run: false } });
+    if (madeBy(job)) {
+      setBegun(job);
+      return false;
+    }
     toast('The job has begun.');
     navigate(url('/jobs'));
+    return true;
   };
   return (
     <Confirm title={title} action={action === 'cancel' ? 'Cancel them' : filter.status === 'pending' ? 'Send them now' : 'Retry them'} danger={action === 'cancel'} run={run} onClose={onClose}>

@@ -11,8 +11,8 @@ export function Bulk({ fixed = {} }: { fixed?: Chosen }) {
   const { params } = useQuery();
   const [open, setOpen] = useState<BulkAction>();
   const filter: Chosen = { ...filterOf(params), ...fixed };
-  // A bulk action knows no search for an id, and shadowed deliveries are not sent again.
-  if (params.get('q') || !filter.status || filter.status === 'shadowed') return null;
+  // A bulk action knows no search for an id or a job, and shadowed deliveries are not sent again.
+  if (params.get('q') || params.get('job') || !filter.status || filter.status === 'shadowed') return null;
   const pending = filter.status === 'pending';
   const button = (action: BulkAction, label: string, icon: string) => (
     <button type="button" class="button" onClick={() => setOpen(action)}>

@@ -1,13 +1,15 @@
 // Filters and columns of a list of deliveries, for one tenant or all.
 import type { Delivery, TenantOfDelivery } from '../api/schema';
-import { links } from '../base/links';
 import { words } from '../base/format';
+import { links } from '../base/links';
+import { area } from '../base/router';
 import type { Column } from '../parts/table';
 import type { Filter } from '../parts/filters';
 import { lazy } from '../parts/lazy';
 import { Id } from '../parts/copy';
 import { HttpStatus, Status, TypeName } from '../parts/status';
 import { Due, Time } from '../parts/time';
+import { shortAddress } from './endpoints';
 
 /** Buttons that act on all that the filters find: for sessions with the capability `retry`. */
 export const Bulk = lazy(() => import('./jobs-screens').then((part) => part.Bulk), null);
@@ -30,13 +32,14 @@ type Row = Delivery | TenantOfDelivery;
 
 export const tenantOf = (row: object): string | null => ('tenant' in row && typeof row.tenant === 'string' ? row.tenant : null);
 
-export function deliveryColumns(tenants: boolean): Column<Row>[] {
+/** `address`: text of a row's endpoint; left out in the list of one endpoint. */
+export function deliveryColumns(tenants: boolean, address?: (row: Row) => string): Column<Row>[] {
   const columns: Column<Row>[] = [
-    { name: 'type', title: 'Event', grow: true, cell: (row) => <TypeName type={row.type} /> },
+    typeColumn(address),
     { name: 'status', title: 'Status', cell: (row) => <Status value={row.status} /> },
     { name: 'answer', title: 'Response', cell: (row) => <Answer row={row} /> },
     { name: 'attempts', title: 'Attempts', number: true, hide: 'narrow', cell: (row) => row.attempts },
-    { name: 'event', title: 'Event id', hide: 'medium', cell: (row) => <Id value={row.event} /> },
+    address ? endpointColumn(address) : { name: 'event', title: 'Event id', hide: 'medium', cell: (row) => <Id value={row.event} /> },
     { name: 'next', title: 'Next try', hide: 'narrow', cell: (row) => <Due at={row.next_attempt} /> },
     { name: 'at', title: 'Started', number: true, cell: (row) => <Time at={row.first_attempt} /> },
   ];
@@ -44,9 +47,38 @@ export function deliveryColumns(tenants: boolean): Column<Row>[] {
   return columns;
 }
 
+type OfEndpoint = { subscription: string; type: string };
+
+/** Type of the event, and the endpoint where there is no room for its column. */
+export const typeColumn = <T extends OfEndpoint>(address?: (row: T) => string): Column<T> => ({
+  name: 'type',
+  title: 'Event',
+  grow: true,
+  cell: (row) => (
+    <>
+      <TypeName type={row.type} />
+      {address && <span class="only-medium muted"> {shortAddress(address(row))}</span>}
+    </>
+  ),
+});
+
+export const endpointColumn = <T extends OfEndpoint>(address: (row: T) => string): Column<T> => ({
+  name: 'endpoint',
+  title: 'Endpoint',
+  hide: 'medium',
+  cell: (row) => (
+    <span class="muted" title={address(row)}>
+      {shortAddress(address(row))}
+    </span>
+  ),
+});
+
 export function Answer({ row }: { row: Row }) {
   if (row.last_status !== null && row.last_status !== undefined) return <HttpStatus code={row.last_status} />;
   return <span class="muted">{row.last_outcome ? words(row.last_outcome) : '–'}</span>;
 }
 
+/** Path of the API's list. */
+export const deliveryPlace = area === 'dashboard' ? '/v1/operator/deliveries' : '/v1/deliveries';
+export const deliveryKey = (row: Row): string => `${tenantOf(row)} ${row.id}`;
 export const deliveryHref = (row: Row): string => links.delivery(row.id, tenantOf(row));

@@ -10,7 +10,7 @@ import { HttpStatus, Status } from '../parts/status';
 import { ExactTime } from '../parts/time';
 import type { DeliveryParts } from './delivery';
 import { cause } from './outcome';
-import { StepReports } from './steps';
+import { StepReports, StepsNote } from './steps';
 
 export function ChainTab({ event, delivery, tenant }: DeliveryParts) {
   const own = delivery.attempts.find((one) => one.steps.length > 0);
@@ -35,10 +35,9 @@ export function ChainTab({ event, delivery, tenant }: DeliveryParts) {
           </p>
         )}
       </Section>
-      <p class="hint">
-        Stored are the places that a step changed, never their values. <code>*</code> stands for a key that the step may have read in the event, for example the name of a removed member.{' '}
-        <a href={links.event(delivery.event, tenant)}>The event as it is stored</a>
-      </p>
+      <StepsNote steps={[...(event?.steps ?? []), ...(own?.steps ?? [])]}>
+        <a href={`${links.event(delivery.event, tenant)}?tab=data`}>The event as it is stored</a>
+      </StepsNote>
     </>
   );
 }

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import type { Attempt, StepReport } from '../api/schema';
-import { bytes, duration, exact, micros, words } from '../base/format';
+import { bytes, duration, exact, micros, plural, words } from '../base/format';
 import { useQuery } from '../base/router';
 import type { Tone } from '../parts/status';
 import { HttpStatus } from '../parts/status';
@@ -47,7 +47,7 @@ export function DeliveryRail({ delivery, event, line, endpoint, attempt }: Deliv
           tone: 'plain',
           title: (
             <button type="button" class="link" onClick={() => setUnfolded(true)}>
-              {hidden} more attempts
+              {plural(hidden, 'more attempt')}
             </button>
           ),
           small: true,

@@ -45,4 +45,5 @@ function Counts({ row }: { row: Row }) {
   );
 }
 
+export const eventKey = (row: Row): string => `${tenantOf(row)} ${row.id}`;
 export const eventHref = (row: Row): string => links.event(row.id, tenantOf(row));

@@ -4,7 +4,7 @@ import { api, path } from '../api/client';
 import type { Page as ListPage } from '../api/list';
 import { useResource } from '../api/resource';
 import type { Delivery, Event as StoredEvent, EventLine, Replayed } from '../api/schema';
-import { bytes, count } from '../base/format';
+import { bytes, count, plural, words } from '../base/format';
 import { links } from '../base/links';
 import type { ScreenProps } from '../base/router';
 import { can } from '../base/session';
@@ -22,7 +22,7 @@ import { Due, ExactTime, Time } from '../parts/time';
 import { toast } from '../parts/toast';
 import { Answer } from './delivery-list';
 import { address, useEndpoints } from './endpoints';
-import { StepReports } from './steps';
+import { StepReports, StepsNote } from './steps';
 
 export default function EventScreen({ params }: ScreenProps) {
   const { id = '', tenant = null } = params;
@@ -75,7 +75,7 @@ export default function EventScreen({ params }: ScreenProps) {
       <Tabs
         label="Event"
         tabs={[
-          { name: 'deliveries', label: 'Deliveries', count: data.deliveries.length, body: () => <Deliveries event={data} tenant={tenant} /> },
+          { name: 'overview', label: 'Overview', body: () => <Overview event={data} line={line} tenant={tenant} /> },
           { name: 'data', label: 'Data', body: () => <Data event={data} /> },
           {
             name: 'chain',
@@ -84,11 +84,7 @@ export default function EventScreen({ params }: ScreenProps) {
             body: () => (
               <>
                 <StepReports steps={data.steps} data={data.data} empty="The tenant’s chain had no step: the event is stored as it came." />
-                {data.steps.length > 0 && (
-                  <p class="hint after">
-                    Stored are the places that a step changed, never the values before. <code>*</code> stands for a key that the step may have read in the event, for example the name of a removed member.
-                  </p>
-                )}
+                {data.steps.length > 0 && <StepsNote steps={data.steps} />}
               </>
             ),
           },
@@ -97,6 +93,42 @@ export default function EventScreen({ params }: ScreenProps) {
     </Page>
   );
 }
+
+/** What became of the event, from its acceptance to its deliveries. */
+function Overview({ event, line, tenant }: { event: StoredEvent; line: EventLine | undefined; tenant: string | null }) {
+  const { steps, deliveries } = event;
+  const failed = steps.find((step) => step.result !== 'passed');
+  const changed = steps.filter((step) => step.changed.length > 0);
+  const ended = ['delivered', 'pending', 'dead', 'cancelled', 'shadowed'].flatMap((status) => {
+    const some = deliveries.filter((one) => one.status === status).length;
+    return some > 0 ? [`${count(some)} ${status}`] : [];
+  });
+  return (
+    <>
+      <ol class="rail">
+        <li class="is-good">
+          <div class="rail-title">Accepted</div>
+          <p class="rail-detail">{line ? <ExactTime at={line.accepted} /> : 'and stored'}</p>
+        </li>
+        {steps.length > 0 && (
+          <li class={failed ? 'is-warn' : 'is-good'}>
+            <div class="rail-title">{changed.length > 0 ? `Changed by ${changed.map((step) => step.plugin).join(', ')}` : 'Changed nothing'}</div>
+            <p class="rail-detail">
+              The tenant’s chain had {plural(steps.length, 'step')}{failed && `; ${failed.plugin} ${words(failed.result)}`}. {changesLink}
+            </p>
+          </li>
+        )}
+        <li class={deliveries.some((one) => one.status === 'dead') ? 'is-bad' : deliveries.some((one) => one.status === 'pending') ? 'is-info' : 'is-good'}>
+          <div class="rail-title">{ended.length > 0 ? ended.join(', ') : 'Not delivered'}</div>
+          <p class="rail-detail">{plural(deliveries.length, 'delivery', 'deliveries')}</p>
+        </li>
+      </ol>
+      <Deliveries event={event} tenant={tenant} />
+    </>
+  );
+}
+
+const changesLink = <a href="?tab=chain">What the chain changed</a>;
 
 function Deliveries({ event, tenant }: { event: StoredEvent; tenant: string | null }) {
   const endpoints = useEndpoints(tenant);
@@ -134,7 +166,9 @@ function Data({ event }: { event: StoredEvent }) {
   const changed = event.steps.some((step) => step.changed.length > 0);
   return (
     <>
-      <p class="muted remark">{changed ? 'As it is stored, after the tenant’s chain: what the chain removed is not stored anywhere.' : 'As it is stored; the tenant’s chain changed nothing.'}</p>
+      <p class="muted remark">
+        {changed ? <>As it is stored, after the tenant’s chain: what the chain removed is not stored anywhere. {changesLink}</> : 'As it is stored; the tenant’s chain changed nothing.'}
+      </p>
       <Json value={event.data} label="data" />
       <Section title="Metadata">
         {event.metadata ? <Json value={event.metadata} label="metadata" /> : <p class="muted">The producer sent none, or it is not stored.</p>}

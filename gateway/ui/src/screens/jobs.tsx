@@ -13,14 +13,15 @@ import { Status } from '../parts/status';
 import { type Column, ListTable } from '../parts/table';
 import { Time } from '../parts/time';
 import { toast, toastError } from '../parts/toast';
-import { FilterText } from './job-filter';
+import { FilterText, hastens, madeBy } from './job-filter';
 
 const place = area === 'dashboard' ? '/v1/operator/jobs' : '/v1/jobs';
 const ACTIONS: Record<BulkAction, string> = { retry: 'Retry', cancel: 'Cancel', recover: 'Recover', disable: 'Disable' };
 
 type Job = BulkJob & Partial<Pick<TenantOfBulkJob, 'tenant'>>;
 type Verb = 'pause' | 'resume' | 'cancel';
-const DONE: Record<Verb, string> = { pause: 'The job is paused.', resume: 'The job goes on.', cancel: 'The job is cancelled.' };
+const DONE: Record<Verb, string> = { pause: 'The job is paused.', resume: 'The job is resumed.', cancel: 'The job is cancelled.' };
+const RESULTS: Record<BulkAction, string> = { retry: 'made again', cancel: 'cancelled', recover: 'recovered', disable: 'disabled' };
 
 export default function Jobs() {
   const list = useList<Job>(place, { poll: 1500 });
@@ -46,13 +47,14 @@ export default function Jobs() {
           <span class="muted">
             <FilterText filter={job.filter} />
           </span>
+          <span class="only-narrow"> · {result(job)}</span>
           {job.error && <span class="wrong"> {job.error.detail}</span>}
         </>
       ),
     },
     { name: 'tenant', title: 'Tenant', hide: 'narrow', cell: (job) => job.tenant },
     { name: 'state', title: 'State', cell: (job) => <Status value={job.state} /> },
-    { name: 'changed', title: 'Done', number: true, cell: (job) => <span title={`${count(job.looked_at)} looked at, ${count(job.matched)} match`}>{count(job.changed)}</span> },
+    { name: 'changed', title: 'Result', number: true, hide: 'narrow', cell: (job) => <span title={`${count(job.looked_at)} looked at, ${count(job.matched)} match`}>{result(job)}</span> },
     { name: 'skipped', title: 'Skipped', number: true, hide: 'narrow', cell: (job) => count(job.skipped) },
     { name: 'looked', title: 'Looked at', number: true, hide: 'medium', cell: (job) => count(job.looked_at) },
     { name: 'at', title: 'Begun', number: true, hide: 'narrow', cell: (job) => <Time at={job.created} /> },
@@ -79,6 +81,7 @@ export default function Jobs() {
         list={list}
         columns={columns}
         rowKey={(job) => job.id}
+        href={madeBy}
         empty={
           <Empty title="No jobs" icon="job">
             <a href={url('/dead-letters')}>Dead letters</a> can be retried all at once, and deliveries by their filters.
@@ -87,9 +90,12 @@ export default function Jobs() {
       />
       {cancelled && (
         <Confirm title="Cancel this job?" action="Cancel the job" danger run={() => act(cancelled, 'cancel')} onClose={() => setCancelled(undefined)}>
-          <p>It stops where it is. What it has done stays done: {count(cancelled.changed)} so far.</p>
+          <p>It stops where it is. What it has done stays done: {result(cancelled)} so far.</p>
         </Confirm>
       )}
     </Page>
   );
 }
+
+/** What became of those that it found. Pending deliveries are sent, not made again. */
+const result = (job: Job): string => `${count(job.changed)} ${hastens(job.action, job.filter) ? 'sent now' : RESULTS[job.action]}`;

@@ -2,7 +2,7 @@
 import { path } from '../api/client';
 import { useResource } from '../api/resource';
 import type { Plugin, PluginLogs, PluginStats, PluginVersion, PluginVersionStats } from '../api/schema';
-import { bytes, count, micros, words } from '../base/format';
+import { bytes, count, micros, plural, words } from '../base/format';
 import { links } from '../base/links';
 import { type ScreenProps, useQuery } from '../base/router';
 import { Id } from '../parts/copy';
@@ -84,7 +84,7 @@ function VersionCalls({ version }: { version: PluginVersionStats }) {
           ['Documents out', bytes(version.bytes_out)],
           ['Last call', version.last_call ? <Time key="l" at={version.last_call} /> : null],
           ['Last failure', version.last_failure ? <span key="f">{words(version.last_failure.kind)} <Time at={version.last_failure.at} /></span> : null],
-          ['Breaker opened', version.breaker_opened > 0 ? `${count(version.breaker_opened)} times` : null],
+          ['Breaker opened', version.breaker_opened > 0 ? plural(version.breaker_opened, 'time') : null],
           ['Counted since', <ExactTime key="s" at={version.since} />],
         ]}
       />
@@ -161,7 +161,7 @@ function Journal({ id, tenant }: { id: string; tenant: string | null }) {
               <Badge tone={line.level === 'error' ? 'bad' : line.level === 'warn' ? 'warn' : 'plain'}>{line.level}</Badge>
               <a href={links.event(line.event, tenant)}>event</a>
               <code>{line.text}</code>
-              {line.dropped > 0 && <span class="faint">{count(line.dropped)} lines before it were left out</span>}
+              {line.dropped > 0 && <span class="faint">{plural(line.dropped, 'line')} before it left out</span>}
             </li>
           ))}
         </ol>

@@ -1,4 +1,5 @@
 // Reports of a chain's steps: what each did to an event, by places and without values.
+import type { ComponentChildren } from 'preact';
 import type { StepReport } from '../api/schema';
 import { isRecord } from '../api/client';
 import { micros, words } from '../base/format';
@@ -40,6 +41,22 @@ export function StepReports({ steps, data, empty }: { steps: StepReport[]; data?
         </li>
       ))}
     </ol>
+  );
+}
+
+/** Note to reports of steps; it explains the sign for keys where one of them has it. */
+export function StepsNote({ steps, children }: { steps: StepReport[]; children?: ComponentChildren }) {
+  return (
+    <p class="hint after">
+      Stored are the places that a step changed, never the values before.
+      {steps.some(({ changed }) => changed.some((place) => place.includes('*'))) && (
+        <>
+          {' '}
+          <code>*</code> stands for a key that the step may have read in the event, for example the name of a removed member.
+        </>
+      )}{' '}
+      {children}
+    </p>
   );
 }
 

@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import { useTail, type TailLine } from '../api/tail';
 import type { LoggedAttempt } from '../api/schema';
-import { count, duration, exact } from '../base/format';
+import { duration, exact, plural } from '../base/format';
 import { embedded } from '../base/embed';
 import { links } from '../base/links';
 import { type ScreenProps, useQuery } from '../base/router';
@@ -45,7 +45,7 @@ export default function Tail({ params: place }: ScreenProps) {
           <Live on={live} error={tail.state === 'waiting' ? tail.error : undefined} />
           <button type="button" class="button" onClick={() => setOn(!on)}>
             <Icon name={on ? 'pause' : 'play'} />
-            {on ? 'Pause' : 'Go on'}
+            {on ? 'Pause' : 'Resume'}
           </button>
         </>
       }
@@ -72,7 +72,7 @@ export default function Tail({ params: place }: ScreenProps) {
 const columns: Column<Row>[] = [
   { name: 'at', title: 'Time', cell: ({ attempt }) => <Clock at={attempt.at} /> },
   { name: 'what', title: 'What', cell: (row) => <Status value={row.event === 'attempted' ? row.attempt.outcome : row.event} /> },
-  { name: 'type', title: 'Event', grow: true, cell: ({ attempt, missed }) => (missed === undefined ? attempt.type && <TypeName type={attempt.type} /> : `${count(missed)} lines were left out: too many at once`) },
+  { name: 'type', title: 'Event', grow: true, cell: ({ attempt, missed }) => (missed === undefined ? attempt.type && <TypeName type={attempt.type} /> : `${plural(missed, 'line')} left out: too many at once`) },
   { name: 'answer', title: 'Response', cell: ({ attempt }) => attempt.response_status && <HttpStatus code={attempt.response_status} /> },
   { name: 'number', title: 'Attempt', number: true, hide: 'narrow', cell: ({ attempt }) => attempt.number },
   { name: 'took', title: 'Took', number: true, hide: 'narrow', cell: ({ attempt }) => attempt.took_ms !== undefined && duration(attempt.took_ms) },

@@ -1,4 +1,0 @@
-// One endpoint, as a file of its own.
-import '../core';
-
-export { default } from './endpoint';
