@@ -242,3 +242,16 @@ test('the overview counts over the time that it knows, and says where it knows n
   await opened();
   await expect(tile('Events in')).toContainText('no whole minute yet');
 });
+
+test('lists fit wherever a column appears or goes', async ({ page }) => {
+  await signedIn(page, 'dashboard');
+  for (const list of ['deliveries', 'dead-letters', 'attempts', 'events', 'jobs']) {
+    await page.goto(`/dashboard/${list}?tenant=acme`);
+    await loaded(page);
+    for (const width of [375, 720, 721, 820, 821, 1000, 1100, 1279, 1280]) {
+      await page.setViewportSize({ width, height: 900 });
+      await fits(page, `${list} at ${width} px`);
+    }
+    await page.setViewportSize(WIDE);
+  }
+});
