@@ -105,10 +105,11 @@ test('all dead letters are retried by a job, which is paused, resumed and cancel
   await expect(dialog).toContainText('types order.paid');
   expect((await acme.call<Rows>('GET', '/v1/deliveries?status=delivered')).data, 'and changes nothing').toEqual([]);
   await dialog.getByRole('button', { name: 'Retry them' }).click();
+  await dialog.getByRole('link', { name: 'Jobs' }).click();
   await expect(page).toHaveURL(/\/portal\/jobs$/);
   const row = page.locator('main tbody tr').first();
   await expect(row, 'the job ends').toContainText('done');
-  await expect(row.locator('td').nth(2), 'of three').toHaveText('3');
+  await expect(row.locator('td').nth(2), 'of three').toHaveText('3 made again');
   const delivered = async () => (await acme.call<Rows>('GET', '/v1/deliveries?status=delivered&limit=100')).data;
   await eventually('they are delivered', async () => (await delivered()).length === 3);
   expect((await delivered()).every(({ type }) => type === 'order.paid'), 'what does not match is left alone').toBe(true);
@@ -121,6 +122,7 @@ test('all dead letters are retried by a job, which is paused, resumed and cancel
   await dialog.getByLabel('Tenant').selectOption('acme');
   await expect(dialog, 'those of the first job are made again').toContainText(`${total - 3} deliveries match now`);
   await dialog.getByRole('button', { name: 'Retry them' }).click();
+  await dialog.getByRole('link', { name: 'Jobs' }).click();
   await expect(page).toHaveURL(/\/dashboard\/jobs$/);
   for (const [button, state] of [
     ['Pause', 'paused'],

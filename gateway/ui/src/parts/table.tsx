@@ -14,7 +14,7 @@ export type Column<T> = {
   number?: boolean;
   /** Takes the space that the others leave. One column of a table has it. */
   grow?: boolean;
-  /** Left out on screens narrower than 720 px (`narrow`) or 1100 px (`medium`). */
+  /** Left out on screens narrower than 720 px (`narrow`) or 1280 px (`medium`). */
   hide?: 'narrow' | 'medium';
   /** Title for screen readers only. */
   quiet?: boolean;

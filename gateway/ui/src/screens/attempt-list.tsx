@@ -16,7 +16,7 @@ export function attemptColumns(tenants: boolean, address: (row: Row) => string):
     { name: 'outcome', title: 'Outcome', cell: (row) => <Status value={row.outcome} /> },
     { name: 'answer', title: 'Response', cell: (row) => <HttpStatus code={row.response_status} /> },
     { name: 'number', title: 'Attempt', number: true, hide: 'narrow', cell: (row) => row.number },
-    { name: 'took', title: 'Duration', number: true, hide: 'narrow', cell: (row) => duration(row.took_ms) },
+    { name: 'took', title: 'Duration', number: true, hide: 'medium', cell: (row) => duration(row.took_ms) },
     { name: 'after', title: 'Delivery', hide: 'medium', cell: (row) => <Status value={row.status} /> },
     endpointColumn(address),
     { name: 'at', title: 'Time', number: true, cell: (row) => <Time at={row.at} /> },

@@ -40,7 +40,7 @@ export function deliveryColumns(tenants: boolean, address?: (row: Row) => string
     { name: 'answer', title: 'Response', cell: (row) => <Answer row={row} /> },
     { name: 'attempts', title: 'Attempts', number: true, hide: 'narrow', cell: (row) => row.attempts },
     address ? endpointColumn(address) : { name: 'event', title: 'Event id', hide: 'medium', cell: (row) => <Id value={row.event} /> },
-    { name: 'next', title: 'Next try', hide: 'narrow', cell: (row) => <Due at={row.next_attempt} /> },
+    { name: 'next', title: 'Next try', hide: 'medium', cell: (row) => <Due at={row.next_attempt} /> },
     { name: 'at', title: 'Started', number: true, cell: (row) => <Time at={row.first_attempt} /> },
   ];
   if (tenants) columns.splice(1, 0, { name: 'tenant', title: 'Tenant', hide: 'narrow', cell: (row) => tenantOf(row) });

@@ -38,4 +38,4 @@ export function useAddresses(rows: readonly Row[]): (row: Row) => string {
 export const address = (url: string): string => url.replace(/^https?:\/\/([^/?#]*@)?|[?#].*/g, '');
 
 /** An address that fits a column: hosts differ at the beginning, paths at the end. */
-export const shortAddress = (text: string): string => shortId(text, 16, 14);
+export const shortAddress = (text: string): string => shortId(text, 14, 12);

@@ -14,7 +14,7 @@ export function eventColumns(tenants: boolean): Column<Row>[] {
   const columns: Column<Row>[] = [
     { name: 'type', title: 'Event', grow: true, cell: (row) => <TypeName type={row.type} /> },
     { name: 'deliveries', title: 'Deliveries', cell: (row) => <Counts row={row} /> },
-    { name: 'id', title: 'Event id', hide: 'narrow', cell: (row) => <Id value={row.id} /> },
+    { name: 'id', title: 'Event id', hide: 'medium', cell: (row) => <Id value={row.id} /> },
     { name: 'bytes', title: 'Size', number: true, hide: 'medium', cell: (row) => bytes(row.bytes) },
     { name: 'at', title: 'Accepted', number: true, cell: (row) => <Time at={row.accepted} /> },
   ];

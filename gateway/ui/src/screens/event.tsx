@@ -119,8 +119,8 @@ function Overview({ event, line, tenant }: { event: StoredEvent; line: EventLine
           </li>
         )}
         <li class={deliveries.some((one) => one.status === 'dead') ? 'is-bad' : deliveries.some((one) => one.status === 'pending') ? 'is-info' : 'is-good'}>
-          <div class="rail-title">{ended.length > 0 ? ended.join(', ') : 'Not delivered'}</div>
-          <p class="rail-detail">{plural(deliveries.length, 'delivery', 'deliveries')}</p>
+          <div class="rail-title">{plural(deliveries.length, 'delivery', 'deliveries')}</div>
+          <p class="rail-detail">{ended.join(', ')}</p>
         </li>
       </ol>
       <Deliveries event={event} tenant={tenant} />
