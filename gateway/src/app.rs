@@ -121,7 +121,7 @@ impl App {
         let cursors = feed::CursorKey::new(root.derive("cursors"));
         let sessions = stored::sessions(config, &root, &common);
         let keyring = keyring(config, &secrets, &registry, root, &common);
-        let (inbox, ready) = Inbox::new(config.scheduler.inbox(), common.memory.clone());
+        let (inbox, ready) = Inbox::new(config.scheduler_on_store().inbox(), common.memory.clone());
         let scheduler = event_path::scheduler(config, &registry, inbox.clone(), ready, &common)?;
         let certificates = Certificates::of(bound.iter().map(|(_, server)| server));
         let exporter = common.exporter.take();

@@ -68,7 +68,7 @@ pub(super) fn scheduler(
         journal: stored::journal(config),
         metrics: common.metrics.clone(),
     };
-    Ok(Scheduler::new(config.scheduler.clone(), parts, ready))
+    Ok(Scheduler::new(config.scheduler_on_store(), parts, ready))
 }
 
 pub(super) fn ingest(config: &Config, auth: Auth, host: Host, inbox: Inbox, common: &Common) -> Ingest {

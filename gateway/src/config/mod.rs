@@ -238,6 +238,18 @@ impl Config {
         }
     }
 
+    /// Settings of the scheduler on this store.
+    ///
+    /// On the embedded store a lease ends with the process. A short one gains nothing, and a
+    /// settlement that waits for the disk must not outlast it.
+    pub fn scheduler_on_store(&self) -> scheduler::Config {
+        let mut settings = self.scheduler.clone();
+        if let StoreUrl::Embedded(_) = self.store_url() {
+            settings.lease = settings.lease.max(scheduler::EMBEDDED_LEASE);
+        }
+        settings
+    }
+
     /// Maximum number of connections to endpoints: attempts in flight and pooled connections.
     pub fn outgoing_connections(&self) -> usize {
         self.scheduler

@@ -106,13 +106,12 @@ fn retry(config: &Config, problems: &mut Vec<Problem>) {
     }
 }
 
-/// I4: a lease must outlast the longest attempt, or two processes would make the same attempt.
 fn attempts(config: &Config, problems: &mut Vec<Problem>) {
     if let Err(error) = config.scheduler.validate() {
         let message = error.to_string();
         problems.push(Problem::of(first_key(&message), message, None));
     }
-    if let Err(error) = config.delivery.validate(config.scheduler.lease) {
+    if let Err(error) = config.delivery.validate() {
         let message = error.to_string();
         problems.push(Problem::of(first_key(&message), message, None));
     }

@@ -1,7 +1,5 @@
 //! Configuration of attempts, and checks for combinations that would break a guarantee.
 
-use std::time::Duration;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +12,7 @@ pub struct Config {
     /// Timeout of an attempt where a subscription sets none. It covers name resolution to the end
     /// of the answer.
     pub timeout: Span,
-    /// Longest timeout that a subscription may set; the lease (`scheduler.lease`) must be longer.
+    /// Longest timeout that a subscription may set.
     pub max_timeout: Span,
     /// Maximum delay by a subscription's plugins, in total, from the event's acceptance on.
     pub longest_delay: Span,
@@ -58,28 +56,14 @@ pub enum BadConfig {
     /// More bytes of an answer than the client reads.
     #[error("delivery.max_response must be at most {LARGEST_RESPONSE}")]
     Response,
-    /// An attempt could outlive its lease, and another process would repeat it at the same time.
-    #[error(
-        "scheduler.lease ({lease}) must be at least {least}: the longest attempt (delivery.max_timeout, {max}) and a second each to begin and to settle it"
-    )]
-    Lease {
-        /// Configured lease.
-        lease: Span,
-        /// Required lease.
-        least: Span,
-        /// Longest timeout.
-        max: Span,
-    },
 }
 
 impl Config {
-    /// Checks these settings among themselves and against the lease.
-    ///
-    /// The lease must outlast the longest possible attempt.
+    /// Checks these settings among themselves.
     ///
     /// # Errors
     /// The first contradiction.
-    pub fn validate(&self, lease: Span) -> Result<(), BadConfig> {
+    pub fn validate(&self) -> Result<(), BadConfig> {
         let (timeout, max) = (self.timeout, self.max_timeout);
         if timeout.get().is_zero() {
             return Err(BadConfig::NoTimeout);
@@ -93,17 +77,7 @@ impl Config {
         if self.max_crashes == 0 {
             return Err(BadConfig::NoCrashes);
         }
-        let least = self.longest() + WAITING;
-        if lease.get() < least {
-            let least = Span::from_millis(u64::try_from(least.as_millis()).unwrap_or(u64::MAX));
-            return Err(BadConfig::Lease { lease, least, max });
-        }
         Ok(())
-    }
-
-    /// Longest duration of an attempt, its settlement included.
-    pub fn longest(&self) -> Duration {
-        self.max_timeout.get() + SETTLING
     }
 }
 
@@ -122,9 +96,6 @@ impl Default for Config {
     }
 }
 
-const SETTLING: Duration = Duration::from_secs(1);
-/// Reserve of the lease for a delivery's wait for its turn; without it none would begin.
-const WAITING: Duration = Duration::from_secs(1);
 const LARGEST_RESPONSE: Size = Size::from_bytes(4096);
 
 #[cfg(test)]
@@ -132,19 +103,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn i4_a_lease_outlasts_the_longest_attempt() {
-        let config = Config::default();
-        assert_eq!(config.validate(Span::from_secs(32)), Ok(()));
-        let refused = config.validate(Span::from_millis(31_999)).expect_err("too short");
-        assert!(refused.to_string().contains("at least 32s"), "{refused}");
-    }
-
-    #[test]
     fn contradictions() {
+        assert_eq!(Config::default().validate(), Ok(()));
         let refused = |change: fn(&mut Config)| {
             let mut config = Config::default();
             change(&mut config);
-            config.validate(Span::from_secs(60)).expect_err("a contradiction")
+            config.validate().expect_err("a contradiction")
         };
         assert_eq!(refused(|c| c.timeout = Span::from_secs(0)), BadConfig::NoTimeout);
         assert!(matches!(

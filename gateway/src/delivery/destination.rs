@@ -150,7 +150,7 @@ impl Attempter {
         Ok(destination)
     }
 
-    /// Timeout of a whole attempt, never longer than a lease allows.
+    /// Timeout of a whole attempt, at most `delivery.max_timeout`.
     fn timeout(&self, subscription: Option<Duration>, profile: &Profile) -> Duration {
         let own = subscription.or(profile.endpoint.timeout);
         let usual = || self.config.timeout.get();

@@ -17,7 +17,6 @@ mod transform;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use crate::dispatch::Inbox;
 use crate::health::Watch;
@@ -82,11 +81,5 @@ impl Attempter {
     /// Number of crashes after which a delivery is given up.
     pub fn max_crashes(&self) -> u32 {
         self.config.max_crashes
-    }
-
-    /// Longest duration of an attempt, its settlement included. A lease with less time left is too
-    /// short to begin one.
-    pub fn longest_attempt(&self) -> Duration {
-        self.config.longest()
     }
 }

@@ -2,11 +2,12 @@
 //! reports.
 
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::RngExt;
 
 use super::{Attempted, Attempter};
+use crate::dispatch::leases::Lease;
 use crate::system_events::Change;
 use hookgate_domain::decide::{Decision, decide};
 use hookgate_domain::subscription::DisableReason;
@@ -20,9 +21,10 @@ impl Attempter {
     /// Ends the lease as the attempt requires. Returns `true` if the store has a record of the
     /// attempt.
     ///
-    /// While the store does not answer, it is asked again as long as the lease lasts; after that
-    /// the delivery belongs to another process.
-    pub async fn settle(&self, leased: Leased, attempted: Attempted) -> bool {
+    /// While the store does not answer, it is asked again for a minute, or for a longer lease's
+    /// time. If another process has claimed the delivery meanwhile, the store refuses all but a
+    /// success.
+    pub async fn settle(&self, leased: Leased, lease: &Lease, attempted: Attempted) -> bool {
         let returned = matches!(attempted, Attempted::Returned);
         let made = match attempted {
             Attempted::Crashed => Attempted::Made(self.crashed(&leased, leased.crashes)),
@@ -57,6 +59,7 @@ impl Attempter {
             kind: leased.event.kind.clone(),
             trigger: leased.trigger,
         });
+        let made = attempt.is_some();
         let settlement = Settlement {
             tenant: leased.event.tenant.clone(),
             id: leased.id.clone(),
@@ -66,8 +69,8 @@ impl Attempter {
             tally,
             next,
         };
-        let settled = self.commit(&leased, &settlement, returned).await;
-        settlement.attempt.is_some() && matches!(settled, Some(Settled::Applied(_)))
+        let settled = self.commit(&leased, lease, settlement, returned).await;
+        made && matches!(settled, Some(Settled::Applied(_)))
     }
 
     /// Counter for an attempt; `None`: the attempt is not counted.
@@ -111,23 +114,37 @@ impl Attempter {
         )
     }
 
-    /// Settles a delivery, and retries while its lease lasts; `None`: the result is unknown.
+    /// Settles a delivery, and retries while the store does not answer; `None`: the result is
+    /// unknown.
     ///
     /// `returned`: the delivery is claimed again when its endpoint has capacity, so no due time is
     /// reported.
-    async fn commit(&self, leased: &Leased, settlement: &Settlement, returned: bool) -> Option<Settled> {
-        let mut pause = FIRST_PAUSE;
+    async fn commit(
+        &self,
+        leased: &Leased,
+        lease: &Lease,
+        mut settlement: Settlement,
+        returned: bool,
+    ) -> Option<Settled> {
+        let (began, mut pause) = (Instant::now(), FIRST_PAUSE);
+        let tried_for = SETTLE_FOR.max(self.parts.inbox.lease_time());
         loop {
+            let mut locked = lease.locked().await;
+            settlement.token = locked.token();
             match self.parts.committer.settle(settlement.clone()).await {
-                Ok(settled @ Settled::Applied(_)) if returned => return Some(settled),
+                Ok(Settled::Stale) if locked.refused() => continue,
                 Ok(settled) => {
+                    locked.settled();
+                    if returned && matches!(settled, Settled::Applied(_)) {
+                        return Some(settled);
+                    }
                     if self.settling_fails.load(Relaxed) {
                         self.settling_fails.store(false, Relaxed);
                     }
-                    self.settled(leased, settlement, settled);
+                    self.settled(leased, &settlement, settled);
                     return Some(settled);
                 }
-                Err(error) if self.parts.store_clock.until(leased.token.0).is_zero() => {
+                Err(error) if began.elapsed() >= tried_for => {
                     given_up(leased, &error);
                     return None;
                 }
@@ -141,9 +158,11 @@ impl Attempter {
                             "delivery.settle_failed"
                         );
                     }
-                    tokio::time::sleep(pause).await;
                 }
             }
+            // It is renewed meanwhile.
+            drop(locked);
+            tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
@@ -330,3 +349,5 @@ fn given_up(leased: &Leased, error: &StoreError) {
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Minimum time for which a settlement is tried again.
+const SETTLE_FOR: Duration = Duration::from_secs(60);

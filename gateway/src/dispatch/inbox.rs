@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc};
 
+use super::leases::{HeldLease, Leases};
 use super::shares::{Capacity, Shares};
 use hookgate_domain::{Target, TenantId, Timestamp};
 use hookgate_runtime::memory::{self, MemoryPool, MemoryUse};
@@ -22,6 +23,7 @@ pub struct Inbox {
     shares: Arc<Shares>,
     memory: MemoryPool,
     lease: Duration,
+    leases: Leases,
     ready: mpsc::UnboundedSender<Ready>,
     due: Arc<Due>,
 }
@@ -37,11 +39,13 @@ pub struct Limits {
     pub lease: Duration,
 }
 
-/// Leased delivery in memory; dropping it releases its memory budget.
+/// Leased delivery in memory; dropping it releases its memory budget and ends its renewals.
 #[derive(Debug)]
 pub struct Ready {
     /// The delivery.
     pub leased: Leased,
+    /// Lease of the delivery, with its current token.
+    pub lease: HeldLease,
     /// Memory budget of the delivery.
     pub room: MemoryBudget,
 }
@@ -98,6 +102,7 @@ impl Inbox {
             shares: Arc::new(Shares::new(limits.room, limits.bytes)),
             memory,
             lease: limits.lease,
+            leases: Leases::default(),
             ready,
             due: Arc::new(due),
         };
@@ -188,6 +193,11 @@ impl Inbox {
     /// Time for which deliveries that are handed over are this process's.
     pub fn lease_time(&self) -> Duration {
         self.lease
+    }
+
+    /// Leases of the deliveries in memory.
+    pub fn leases(&self) -> &Leases {
+        &self.leases
     }
 
     /// Number of free places.
@@ -299,7 +309,8 @@ impl Reservation {
         };
         // If the scheduler has ended, it has stopped claiming too: the lease ends and another
         // process claims the delivery.
-        let _ = self.inbox.ready.send(Ready { leased, room });
+        let lease = self.inbox.leases.hold(&leased);
+        let _ = self.inbox.ready.send(Ready { leased, lease, room });
         Ok(())
     }
 

@@ -1,6 +1,7 @@
-//! Deliveries: targets of an event, and the inbox to the scheduler's ready queue.
+//! Deliveries: targets of an event, the inbox to the scheduler's ready queue, and the leases in it.
 
 pub mod inbox;
+pub mod leases;
 mod shares;
 
 use std::sync::Arc;

@@ -20,6 +20,7 @@ use super::{Config, Parts};
 use crate::delivery::{Attempted, Attempter};
 use crate::dispatch::Inbox;
 use crate::dispatch::inbox::ClaimPermit;
+use crate::dispatch::leases::Lease;
 use hookgate_runtime::telemetry::{Metrics, StoreOperation};
 use hookgate_store::clock::StoreClock;
 use hookgate_store::{Claimed, Endpoint, Leased, Pick, Shard, Store, StoreError};
@@ -80,20 +81,21 @@ impl Claimer {
                 schedule.all(Instant::now());
             }
             for (shard, endpoints) in self.woken() {
-                // The endpoints of a failing shard get their turn when it answers again.
-                if !schedule.is_failing(shard)
+                // The endpoints of a closed shard get their turn when it is open again.
+                if !schedule.is_closed(shard, Instant::now())
                     && let Err(error) = self.claim(shard, endpoints).await
                 {
                     self.looked(shard, &Err(error), &mut schedule);
                 }
             }
             for shard in schedule.due(Instant::now()) {
+                let silent = schedule.silent_since(shard, Instant::now());
                 if schedule.is_failing(shard) {
                     schedule.begin(shard);
-                    beside.push(async move { (shard, claimer.look(shard).await) });
+                    beside.push(async move { (shard, claimer.look(shard, silent).await) });
                     continue;
                 }
-                let result = self.look(shard).await;
+                let result = self.look(shard, silent).await;
                 self.looked(shard, &result, &mut schedule);
                 if shutdown.is_cancelled() {
                     break;
@@ -133,14 +135,21 @@ impl Claimer {
     }
 
     /// Claims from the endpoints of a shard whose turn it is.
-    async fn look(&self, shard: Shard) -> Result<Look, StoreError> {
+    ///
+    /// After a long silence of the shard, leases have ended whose holders could not renew them, and
+    /// nothing is claimed yet.
+    async fn look(&self, shard: Shard, silent_since: Instant) -> Result<Look, StoreError> {
         let asked = self.store_clock.own();
         let turns = self.store.turns(shard, TURNS).await?;
         self.store_clock.set(turns.now, asked, self.store_clock.own());
+        if silent_since.elapsed() >= self.config.lease.get() / 2 {
+            return Ok(Look::RESTS);
+        }
         if turns.endpoints.is_empty() {
             return Ok(Look {
                 wait: turns.next.map(|turn| turn.since(turns.now)),
                 full: false,
+                rests: false,
             });
         }
         let all = turns.endpoints.len() < TURNS;
@@ -187,6 +196,7 @@ impl Claimer {
         Ok(Look {
             wait: next_due.map(|due| due.since(now)),
             full,
+            rests: false,
         })
     }
 
@@ -205,9 +215,10 @@ impl Claimer {
                 None => refused.push(leased),
             }
         }
-        let back = refused
-            .into_iter()
-            .map(|leased| self.attempter.settle(leased, Attempted::Returned));
+        let back = refused.into_iter().map(async |leased| {
+            let lease = Lease::of(&leased);
+            self.attempter.settle(leased, &lease, Attempted::Returned).await
+        });
         join_all(back).await;
     }
 
@@ -219,6 +230,9 @@ impl Claimer {
             Ok(look) => schedule.succeeded(shard, now, look.wait, look.full),
             Err(_) => schedule.failed(shard, now, rand::rng().random()),
         };
+        if result.as_ref().is_ok_and(|look| look.rests) {
+            schedule.rest(shard, now, REST);
+        }
         match (change, result) {
             (Change::FirstLost, Err(error)) => {
                 tracing::warn!(shard = shard.0, %error, "store.unavailable");
@@ -239,7 +253,20 @@ struct Look {
     wait: Option<Duration>,
     /// More may be due already.
     full: bool,
+    /// Nothing is to be claimed for a while.
+    rests: bool,
+}
+
+impl Look {
+    const RESTS: Self = Self {
+        wait: None,
+        full: false,
+        rests: true,
+    };
 }
 
 /// Maximum number of endpoints in one claim.
 const TURNS: usize = 64;
+/// Time without claims after a long silence of the store: other processes settle and renew again
+/// within this time.
+const REST: Duration = Duration::from_secs(3);

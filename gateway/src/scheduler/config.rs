@@ -33,8 +33,10 @@ pub struct Config {
     pub endpoints: usize,
     /// Maximum of those that one tenant's events may name themselves (`deliver_to`).
     pub deliver_to_endpoints: usize,
-    /// Lease of a delivery to this process. When a process dies, others take its deliveries over
-    /// after this time.
+    /// Lease of a delivery in memory, at least 2s. This process renews it after a third, until the
+    /// delivery is settled. On Redis, when a process dies, others take its deliveries over after
+    /// this time; when it is cut off for longer, they may repeat what it has in flight. On the
+    /// embedded store it is at least 1m, and ends with the process.
     pub lease: Span,
     /// Deliveries in one claim from the store.
     pub claim_batch: usize,
@@ -67,7 +69,7 @@ impl Default for Config {
             max_in_memory_bytes: Size::from_bytes(256 * 1024 * 1024),
             endpoints: 50_000,
             deliver_to_endpoints: 1_000,
-            lease: Span::from_secs(60),
+            lease: Span::from_secs(12),
             claim_batch: 256,
             poll_interval: Span::from_secs(1),
             slow_after: Span::from_secs(1),
@@ -86,14 +88,16 @@ pub enum BadConfig {
     /// A count is zero.
     #[error("scheduler.{0} must be 1 or more")]
     Zero(&'static str),
+    /// The lease is too short to be renewed in time.
+    #[error("scheduler.lease must be at least 2s")]
+    Lease,
     /// The pause is too long: the endpoint would be forgotten before it ends.
     #[error("scheduler.pause_longest must be at most 10m")]
     Pause,
 }
 
 impl Config {
-    /// Checks the bounds. `delivery::Config::validate` checks that the lease outlasts every
-    /// attempt.
+    /// Checks the bounds.
     ///
     /// # Errors
     /// The first value out of bounds.
@@ -110,6 +114,9 @@ impl Config {
         ];
         if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
             return Err(BadConfig::Zero(name));
+        }
+        if self.lease.get() < Duration::from_secs(2) {
+            return Err(BadConfig::Lease);
         }
         if self.pause_longest.get() > Duration::from_secs(600) {
             return Err(BadConfig::Pause);
@@ -144,6 +151,9 @@ impl Config {
     }
 }
 
+/// Minimum lease on the embedded store.
+pub const EMBEDDED_LEASE: Span = Span::from_secs(60);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,6 +166,11 @@ mod tests {
             ..Config::default()
         };
         assert_eq!(none.validate(), Err(BadConfig::Zero("in_flight")));
+        let short = Config {
+            lease: Span::from_millis(1_999),
+            ..Config::default()
+        };
+        assert_eq!(short.validate(), Err(BadConfig::Lease));
         let long = Config {
             pause_longest: Span::from_secs(601),
             ..Config::default()

@@ -1,4 +1,4 @@
-//! Scheduler: decides which delivery is attempted when. One service, two loops.
+//! Scheduler: decides which delivery is attempted when. One service, three loops.
 //!
 //! * `claim` fills the ready queue from the store with deliveries that are due: failed before, left
 //!   by a process that died, or without room when they were accepted. It sleeps until something is
@@ -6,6 +6,8 @@
 //! * `run` takes ready deliveries, from the claims and directly from ingest, puts them in the
 //!   `queue` and starts attempts in its order, as far as the budget allows. All decisions are in
 //!   the queue, a pure state machine without clock or I/O; the loop passes events to it.
+//! * `renew` extends the leases of all deliveries in memory. Leases are short, so that other
+//!   gateways soon take over what a killed one held.
 //!
 //! A delivery that crashes the process must not do so for ever: `journal` records the attempts
 //! under way, so that the next start counts them, and `suspects` attempts the counted ones apart
@@ -24,6 +26,7 @@ mod journal;
 mod limit;
 mod poll_schedule;
 mod queue;
+mod renew;
 mod ring;
 mod run;
 mod signal;
@@ -43,7 +46,7 @@ use hookgate_runtime::telemetry::Metrics;
 use hookgate_store::Store;
 use hookgate_store::clock::StoreClock;
 
-pub use config::{BadConfig, Config};
+pub use config::{BadConfig, Config, EMBEDDED_LEASE};
 pub use journal::Journal;
 
 /// Runs deliveries. The service; its handle is the [`Inbox`].
@@ -88,13 +91,16 @@ impl Scheduler {
             claimer.run(shutdown.clone()).await;
             claims_ended.cancel();
         };
+        let drained = CancellationToken::new();
+        let renewer = renew::Renewer::new(&self.config, &self.parts);
         let running = async {
             let mut runner = run::Runner::new(&self.config, &self.parts, self.ready);
             runner.run(&shutdown).await;
             claims_ended.cancelled().await;
             runner.wind_up().await;
+            drained.cancel();
         };
-        tokio::join!(claiming, running);
+        tokio::join!(claiming, running, renewer.run(drained.clone()));
         journal.close();
     }
 }

@@ -1,6 +1,8 @@
 //! Poll schedule of the store's shards: times of the next claims. Pure: time is an argument.
 //!
-//! A shard that fails has a separate backoff and delays no other shard.
+//! A shard that fails has a separate backoff and delays no other shard. After a long failure leases
+//! may have ended whose holders live: their renewals and settlements come first, and the shard rests
+//! from claims meanwhile.
 
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,8 @@ pub(super) struct PollSchedule {
 #[derive(Debug, Clone)]
 struct Look {
     next: Instant,
+    answered: Instant,
+    rests_until: Option<Instant>,
     backoff: ShardBackoff,
     /// Set while a claim is under way; the shard is not due before it ends.
     under_way: bool,
@@ -44,6 +48,8 @@ impl PollSchedule {
     pub(super) fn new(shards: u16, poll: Duration, now: Instant) -> Self {
         let look = Look {
             next: now,
+            answered: now,
+            rests_until: None,
             backoff: ShardBackoff::default(),
             under_way: false,
         };
@@ -72,8 +78,23 @@ impl PollSchedule {
     /// Makes all shards that answer due now: something is due, and its shard is unknown.
     pub(super) fn all(&mut self, now: Instant) {
         for look in self.shards.iter_mut().filter(|look| !look.backoff.is_failing()) {
-            look.next = now;
+            look.next = look.rests_until.map_or(now, |until| now.max(until));
         }
+    }
+
+    /// Checks that nothing is to be claimed from a shard: it fails or rests.
+    pub(super) fn is_closed(&self, shard: Shard, now: Instant) -> bool {
+        let look = self.shards.get(usize::from(shard.0));
+        look.is_some_and(|look| {
+            look.backoff.is_failing() || look.rests_until.is_some_and(|until| now < until)
+        })
+    }
+
+    /// Time since when a shard has not answered; `now` unless it fails.
+    pub(super) fn silent_since(&self, shard: Shard, now: Instant) -> Instant {
+        let look = self.shards.get(usize::from(shard.0));
+        look.filter(|look| look.backoff.is_failing())
+            .map_or(now, |look| look.answered)
     }
 
     /// Checks that the last claim from a shard failed.
@@ -104,12 +125,23 @@ impl PollSchedule {
             return Change::None;
         };
         look.under_way = false;
+        look.answered = now;
+        look.rests_until = None;
         look.next = if full { now } else { now + wait };
         let recovered = look.backoff.succeeded();
         if recovered && self.failing() == 0 {
             Change::AllFound
         } else {
             Change::None
+        }
+    }
+
+    /// Begins the rest of a shard that answered after a long silence: nothing is claimed from it for
+    /// this time.
+    pub(super) fn rest(&mut self, shard: Shard, now: Instant, time: Duration) {
+        if let Some(look) = self.shards.get_mut(usize::from(shard.0)) {
+            look.rests_until = Some(now + time);
+            look.next = now + time;
         }
     }
 
@@ -207,6 +239,27 @@ mod tests {
         assert_eq!(schedule.succeeded(Shard(1), later, None, false), Change::None);
         assert_eq!(schedule.succeeded(Shard(2), later, None, false), Change::AllFound);
         assert_eq!(schedule.succeeded(Shard(2), later, None, false), Change::None);
+    }
+
+    #[test]
+    fn shard_that_was_silent_for_long_rests_before_claims() {
+        let (now, secs) = (Instant::now(), Duration::from_secs);
+        let mut schedule = PollSchedule::new(2, secs(10), now);
+        assert_eq!(schedule.silent_since(Shard(0), now + secs(9)), now + secs(9));
+        schedule.failed(Shard(0), now + secs(1), 0.0);
+        schedule.failed(Shard(0), now + secs(2), 0.0);
+        assert_eq!(schedule.silent_since(Shard(0), now + secs(9)), now);
+        assert!(schedule.is_closed(Shard(0), now + secs(9)));
+
+        let back = now + secs(20);
+        assert_eq!(schedule.succeeded(Shard(0), back, None, true), Change::AllFound);
+        schedule.rest(Shard(0), back, secs(3));
+        schedule.all(back);
+        assert_eq!(schedule.due(back), [Shard(1)]);
+        assert!(schedule.is_closed(Shard(0), back) && !schedule.is_closed(Shard(1), back));
+        let rested = back + secs(3);
+        assert!(!schedule.is_closed(Shard(0), rested));
+        assert_eq!(schedule.due(rested), [Shard(1), Shard(0)]);
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::dispatch::inbox::Ready;
 use hookgate_domain::{AnswerRules, Target, Trigger};
 use hookgate_runtime::telemetry::Metrics;
 use hookgate_store::clock::StoreClock;
-use hookgate_store::{Leased, Store};
+use hookgate_store::{Store, Token};
 
 /// Starts attempts. Owned by the scheduler.
 pub(super) struct Runner {
@@ -172,7 +172,10 @@ impl Runner {
     }
 
     /// Starts attempts. The journal has them all before any begins: one write for many costs what one for one does.
-    fn start_all(&self, starts: Vec<Start<Ready>>) {
+    fn start_all(&self, mut starts: Vec<Start<Ready>>) {
+        for start in &mut starts {
+            refresh(&mut start.item);
+        }
         let noted = self.note(starts.iter().map(|start| &start.item));
         for (start, begun) in starts.into_iter().zip(noted) {
             self.start(start, begun);
@@ -181,7 +184,7 @@ impl Runner {
 
     /// Notes in the journal that attempts begin; nothing of those whose lease is too short for one.
     fn note<'a>(&self, readies: impl Iterator<Item = &'a Ready>) -> Vec<Option<Begun>> {
-        let leases = readies.map(|ready| Some(&ready.leased).filter(|leased| self.in_time(leased)));
+        let leases = readies.map(|ready| Some(&ready.leased).filter(|_| self.in_time(ready)));
         self.journal.begin(&leases.collect::<Vec<_>>())
     }
 
@@ -208,7 +211,8 @@ impl Runner {
     /// Starts an attempt of a suspect. Its place is free only after the settlement.
     ///
     /// Until then a crash of this delivery could be attributed to another one.
-    fn start_suspect(&self, ticket: Ticket, ready: Ready) {
+    fn start_suspect(&self, ticket: Ticket, mut ready: Ready) {
+        refresh(&mut ready);
         tracing::info!(
             tenant = %ready.leased.event.tenant,
             delivery = %ready.leased.id,
@@ -240,7 +244,9 @@ impl Runner {
         let work = async move {
             let Some(begun) = begun else {
                 attempted(&Attempted::TooLate);
-                attempter.settle(ready.leased, Attempted::TooLate).await;
+                attempter
+                    .settle(ready.leased, &ready.lease, Attempted::TooLate)
+                    .await;
                 return;
             };
             let attempt = AssertUnwindSafe(attempter.attempt(&mut ready.leased)).catch_unwind();
@@ -249,7 +255,7 @@ impl Runner {
                 Err(_) => attempter.panicked(&ready.leased),
             };
             attempted(&made);
-            if attempter.settle(ready.leased, made).await {
+            if attempter.settle(ready.leased, &ready.lease, made).await {
                 begun.recorded();
             }
             drop(ready.room);
@@ -258,9 +264,10 @@ impl Runner {
         self.tasks.spawn(Box::pin(work))
     }
 
-    /// Checks that the lease outlasts an attempt that begins now.
-    fn in_time(&self, leased: &Leased) -> bool {
-        self.store_clock.until(leased.token.0) >= self.attempter.longest_attempt()
+    /// Checks that this process holds the lease when an attempt begins. It is renewed meanwhile.
+    fn in_time(&self, ready: &Ready) -> bool {
+        let end = ready.lease.end();
+        end.is_some_and(|end| self.store_clock.until(end) >= SHORTEST_LEASE)
     }
 
     /// Returns deliveries to the store.
@@ -288,7 +295,7 @@ impl Runner {
     fn give_back(&self, ready: Ready, attempted: Attempted) {
         let attempter = self.attempter.clone();
         self.tasks.spawn(async move {
-            attempter.settle(ready.leased, attempted).await;
+            attempter.settle(ready.leased, &ready.lease, attempted).await;
             drop(ready.room);
         });
     }
@@ -376,6 +383,13 @@ async fn waking(at: Option<Instant>) {
     }
 }
 
+/// Copies the current token of a renewed lease, which the journal records.
+fn refresh(ready: &mut Ready) {
+    if let Some(end) = ready.lease.end() {
+        ready.leased.token = Token(end);
+    }
+}
+
 fn revision(attempter: &Attempter, key: &Key) -> Option<u64> {
     attempter.revision(&key.in_store()?)
 }
@@ -395,6 +409,8 @@ const SPREAD: Duration = Duration::from_secs(2);
 const SOON: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_millis(500);
 const BATCH: usize = 256;
+/// Minimum rest of a lease at the beginning of an attempt. Less is left only if renewals fail.
+const SHORTEST_LEASE: Duration = Duration::from_millis(500);
 /// Maximum time without an answer from the store before a shutdown stops waiting for it.
 const AWAY: Duration = Duration::from_secs(2);
 const LOOK_AT_STORE: Duration = Duration::from_millis(100);

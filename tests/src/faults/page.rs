@@ -88,7 +88,7 @@ fault at a time, and an oracle that knows each event that producers were told to
   during the fault, accepted and not delivered or delivered from a second before it until all was well again; a delivery in hand may
   be repeated, any other may not.
 * **recovery**: from the end of the fault until an event arrived that was posted after it. **caught up**: until all that was accepted
-  before had arrived. Leases are 5 s here, and what a killed gateway held waits for their end.
+  before had arrived. Leases are 5 s here, 12 s by default, and what a killed gateway held waits for their end.
 * **log lines**: warnings and errors of all gateways in a cycle.
 ";
 const HOW: &str = "

@@ -28,7 +28,7 @@ pub struct Config {
     pub max_headers: usize,
     /// Largest custom header: name and value together.
     pub max_header_size: Size,
-    /// Largest timeout of a subscription: `delivery.max_timeout`, less than a delivery's lease.
+    /// Largest timeout of a subscription: `delivery.max_timeout`.
     #[serde(skip)]
     pub max_timeout: Span,
     /// Operator's quotas, `quotas`.

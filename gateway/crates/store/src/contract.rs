@@ -87,7 +87,7 @@ macro_rules! contract_suite {
             leasing: a_lease_is_exclusive a_lease_that_ran_out_is_given_again the_longest_due_comes_first
                 a_claim_tells_how_late_it_is
                 no_more_than_asked_for the_next_due_time_is_exact concurrent_claims_share_nothing a_lease_is_extended
-                a_lease_is_released endpoints_take_turns a_hold_is_one_record_for_all_that_waits
+                a_lease_that_ended_is_extended_until_it_is_claimed a_lease_is_released endpoints_take_turns a_hold_is_one_record_for_all_that_waits
                 some_targets_are_held_and_others_due;
             interrupted: a_crash_is_counted_once_and_ends_the_lease an_outcome_ends_the_count
                 a_crash_of_what_has_ended_counts_nothing a_crash_leaves_anothers_lease;

@@ -381,8 +381,9 @@ pub enum Next {
     Shadowed,
     /// Not attempted: due at once, for any process to claim.
     Release,
-    /// Extends the lease to this long from now.
-    Extend(Duration),
+    /// Extends the lease to this time, which is the new token.
+    /// A lease that ended and was not claimed since is extended too.
+    Extend(Timestamp),
 }
 
 /// Effect of a settlement.
@@ -452,7 +453,7 @@ impl fmt::Debug for Next {
             Self::Cancelled => f.write_str("Cancelled"),
             Self::Shadowed => f.write_str("Shadowed"),
             Self::Release => f.write_str("Release"),
-            Self::Extend(time) => f.debug_tuple("Extend").field(time).finish(),
+            Self::Extend(until) => f.debug_tuple("Extend").field(until).finish(),
         }
     }
 }

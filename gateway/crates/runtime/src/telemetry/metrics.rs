@@ -101,6 +101,8 @@ pub enum StoreOperation {
     Claim,
     /// `settle`.
     Settle,
+    /// `settle` that only extends leases.
+    Renew,
 }
 
 impl Metrics {

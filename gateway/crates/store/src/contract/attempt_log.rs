@@ -142,7 +142,7 @@ pub(crate) async fn what_changes_nothing_is_in_no_log(subject: &impl Subject) {
     let holder = claim_one(subject, LONG).await;
     let stale = logged(&late, Some(attempt(1, 500)), Next::Dead);
     assert_eq!(settle(subject, stale).await, Settled::Stale);
-    let extended = logged(&holder, None, Next::Extend(LONG));
+    let extended = logged(&holder, None, Next::Extend(holder.token.0.plus(LONG)));
     let Settled::Applied(Some(token)) = settle(subject, extended).await else {
         panic!("the lease goes on")
     };

@@ -188,7 +188,10 @@ impl Model {
                 },
                 Stands::Waiting(later),
             ),
-            End::Extend => (Next::Extend(LONG), Stands::Leased(later)),
+            End::Extend => {
+                let until = own.plus(Duration::from_secs(5000));
+                (Next::Extend(until), Stands::Leased(until))
+            }
         };
         let asked = Settlement {
             tenant: of.clone(),

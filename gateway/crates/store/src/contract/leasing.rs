@@ -121,13 +121,14 @@ pub(crate) async fn a_lease_is_extended(subject: &impl Subject) {
     let acme = tenant("acme");
     accept(subject, submission(&acme, &["e1"], &[target(1)])).await;
     let mut leased = claim_one(subject, SHORT).await;
-    let extended = settle(subject, settlement(&leased, None, Next::Extend(LONG))).await;
-    let Settled::Applied(Some(token)) = extended else {
-        panic!("a new token, not {extended:?}")
-    };
-    assert!(token.0 > leased.token.0);
+    let token = Token(now(subject).await.plus(LONG));
+    let extension = settlement(&leased, None, Next::Extend(token.0));
+    let extended = Settled::Applied(Some(token));
+    assert_eq!(settle(subject, extension.clone()).await, extended);
     subject.pass(SHORT).await;
     assert_eq!(claim(subject, 10, LONG).await.len(), 0);
+    assert_eq!(next_due(subject).await, Some(token.0));
+    assert_eq!(settle(subject, extension).await, extended, "it is safe to repeat");
 
     let stale = settlement(&leased, None, Next::Release);
     assert_eq!(
@@ -140,6 +141,24 @@ pub(crate) async fn a_lease_is_extended(subject: &impl Subject) {
         settle(subject, settlement(&leased, None, Next::Release)).await,
         Settled::Applied(None)
     );
+}
+
+pub(crate) async fn a_lease_that_ended_is_extended_until_it_is_claimed(subject: &impl Subject) {
+    let acme = tenant("acme");
+    accept(subject, submission(&acme, &["e1"], &[target(1)])).await;
+    let mut leased = claim_one(subject, SHORT).await;
+    subject.pass(SHORT).await;
+    let token = Token(now(subject).await.plus(SHORT));
+    let extension = settlement(&leased, None, Next::Extend(token.0));
+    assert_eq!(settle(subject, extension).await, Settled::Applied(Some(token)));
+    assert_eq!(claim(subject, 10, LONG).await.len(), 0);
+
+    leased.token = token;
+    subject.pass(SHORT).await;
+    let other = claim_one(subject, LONG).await;
+    let late = settlement(&leased, None, Next::Extend(other.token.0.plus(LONG)));
+    assert_eq!(settle(subject, late).await, Settled::Stale);
+    assert_eq!(next_due(subject).await, Some(other.token.0));
 }
 
 pub(crate) async fn a_lease_is_released(subject: &impl Subject) {

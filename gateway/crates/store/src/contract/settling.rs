@@ -67,7 +67,7 @@ pub(crate) async fn a_stale_token_changes_nothing(subject: &impl Subject) {
         Next::Dead,
         Next::Cancelled,
         Next::Release,
-        Next::Extend(LONG),
+        Next::Extend(at.plus(2 * LONG)),
     ];
     for next in all {
         let stale = settlement(&late, Some(attempt(1, 500)), next);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::keys;
 use super::tables::DueRow;
-use crate::{Endpoint, Pick, Token};
+use crate::{Endpoint, Pick, Settled, Token};
 use hookgate_domain::{TenantId, Timestamp, Trigger};
 
 /// Database key of a delivery, shared by the set and the map.
@@ -205,6 +205,18 @@ impl Index {
         }
         let entry = Entry { score, due, ..found };
         self.entries.insert(key, entry);
+    }
+
+    /// Extends a lease to a time, unless that is done already.
+    pub(super) fn extend(&mut self, key: &[u8], token: Token, until: Timestamp) -> Settled {
+        match self.entry(key) {
+            None => Settled::Missing,
+            Some(entry) if entry.score != token.0 && entry.score != until => Settled::Stale,
+            Some(entry) => {
+                self.rescore(key, until, entry.due);
+                Settled::Applied(Some(Token(until)))
+            }
+        }
     }
 
     /// A pending delivery.

@@ -1,19 +1,38 @@
 //! Settles and enqueues deliveries, inside the write transaction.
 
-use super::index::{Entry, Taken};
+use super::index::{Entry, Index, Taken};
 use super::keys;
 use super::row_checksum::with_checksum;
 use super::tables::{Crashes, DueRow, delivery_row, get, read_delivery_row};
 use super::write_txn::{Step, WriteTxn};
 use crate::codec::{DeliveryRecord, encode_attempt};
 use crate::tally::Added;
-use crate::{LoggedAttempt, Next, Settled, Settlement, StoreError, Token};
+use crate::{LoggedAttempt, Next, Settled, Settlement, StoreError};
 use hookgate_domain::{Attempt, DeliveryId, DeliveryState, StoredLimits, StoredUsage, TenantId, Trigger};
+
+/// Extends leases, if a batch contains nothing else.
+/// They are in memory only: that needs no transaction, and goes on while the disk does not answer.
+pub(super) fn extend_all(index: &mut Index, batch: &[Settlement]) -> Option<Vec<Settled>> {
+    if !batch.iter().all(|one| matches!(one.next, Next::Extend(_))) {
+        return None;
+    }
+    let extend = |settlement: &Settlement| {
+        let Next::Extend(until) = settlement.next else {
+            return None;
+        };
+        let key = keys::delivery(&settlement.tenant, &settlement.id);
+        Some(index.extend(&key, settlement.token, until))
+    };
+    Some(batch.iter().filter_map(extend).collect())
+}
 
 impl WriteTxn<'_> {
     /// Ends or extends a lease.
     pub(super) fn settle(&mut self, settlement: &Settlement) -> Step<Settled> {
         let key = keys::delivery(&settlement.tenant, &settlement.id);
+        if let Next::Extend(until) = settlement.next {
+            return Ok(Ok(self.index().extend(&key, settlement.token, until)));
+        }
         let always = matches!(settlement.next, Next::Done);
         let taken = self.index().take(&key, settlement.token, always);
         let entry = match taken {
@@ -65,11 +84,8 @@ impl WriteTxn<'_> {
                 self.index().rescore(key, at, entry.due);
                 return Ok(Ok(Settled::Applied(None)));
             }
-            Next::Extend(lease) => {
-                let end = at.plus(*lease);
-                self.index().rescore(key, end, entry.due);
-                return Ok(Ok(Settled::Applied(Some(Token(end)))));
-            }
+            // `settle` extends a lease without parking the delivery.
+            Next::Extend(_) => return Ok(Ok(Settled::Stale)),
         };
         let record = match self.attempted(key, entry, attempt)? {
             Ok(record) => record,

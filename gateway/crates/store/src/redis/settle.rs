@@ -6,7 +6,6 @@ use redis::Value;
 
 use super::keys::{Keys, Member, turn_name};
 use super::script::Call;
-use super::time::micros;
 use super::{Inner, codec, reply, stats};
 use crate::tally::Added;
 use crate::{LoggedAttempt, Next, Settled, Settlement, Shard, StoreError, Token};
@@ -113,8 +112,8 @@ fn add(store: &Inner, call: &mut Call<'_>, settlement: &Settlement, endpoint: us
         Next::RetryAt { at, body } => {
             call.arg(at.as_micros()).arg(body.as_deref().unwrap_or(b""));
         }
-        Next::Extend(lease) => {
-            call.arg(micros(*lease));
+        Next::Extend(until) => {
+            call.arg(until.as_micros());
         }
         Next::Dead => {
             call.key(store.keys.dead(tenant));

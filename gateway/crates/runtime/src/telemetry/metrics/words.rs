@@ -45,6 +45,7 @@ impl StoreOperation {
             Self::Accept => "accept",
             Self::Claim => "claim",
             Self::Settle => "settle",
+            Self::Renew => "renew",
         }
     }
 }

@@ -25,6 +25,7 @@ impl Inner {
             StoreOperation::Accept,
             StoreOperation::Claim,
             StoreOperation::Settle,
+            StoreOperation::Renew,
         ] {
             let label = [("operation", operation.word())];
             drop(self.store_batch_size.get_or_create(&label));

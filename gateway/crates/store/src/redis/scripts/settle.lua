@@ -8,15 +8,16 @@
 --       and then by what it is
 --         done, dead, cancelled, shadowed, release  nothing more
 --         retry   when (µs), body or ''
---         extend  for how long (µs)
+--         extend  until when (µs)
 --       and then the field that the attempt is counted in or '', and with one the field that a delivery given up is counted in
 --       or '', the field for the last such attempt and its value, from when on buckets are of use (ms), and for how long they
 --       are kept (s);
 --       and last what the attempt log has of it, or ''
 -- Gives of every item 0: no such delivery waits, 1: somebody else holds the lease, 2: done, or the new token.
 --
--- The score is the token. A success counts whoever holds the lease; everything else needs it. Nothing is written of a
--- delivery that does not wait: its event may be gone, and would come back as one without content.
+-- The score is the token. A success counts whoever holds the lease; everything else needs it, but for an extension that was
+-- made already: its reply may be lost. Nothing is written of a delivery that does not wait: its event may be gone, and would
+-- come back as one without content.
 --
 -- An endpoint's turn is never later than its first delivery, but for a hold, and not earlier than need be.
 local turns, endpoints = KEYS[1], tonumber(ARGV[1])
@@ -134,9 +135,9 @@ while a < #ARGV do
   local attempt
   local started = arg()
   if started ~= '' then attempt = { started = started, record = arg() } end
-  local at, body, lease, dead
+  local at, body, ends, dead
   if what == 'retry' then at, body = arg(), arg() end
-  if what == 'extend' then lease = arg() end
+  if what == 'extend' then ends = arg() end
   if what == 'dead' then dead = key() end
   local stats, c
   local field = arg()
@@ -159,7 +160,7 @@ while a < #ARGV do
     local score = redis.call('ZSCORE', due, member)
     if not score then
       results[#results + 1] = '0'
-    elseif tonumber(score) ~= tonumber(token) then
+    elseif tonumber(score) ~= tonumber(token) and tonumber(score) ~= tonumber(ends or token) then
       results[#results + 1] = '1'
     else
       local result = '2'
@@ -180,8 +181,8 @@ while a < #ARGV do
       elseif what == 'release' then
         rescore(endpoint, member, micros(now))
       elseif what == 'extend' then
-        result = micros(now + lease)
-        rescore(endpoint, member, result)
+        result = ends
+        rescore(endpoint, member, ends)
       end
       if c then count(stats, c) end
       log(endpoint, logged)
