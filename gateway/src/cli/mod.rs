@@ -69,7 +69,8 @@ enum Command {
     Demo(demo::Arguments),
     /// List, show, create and delete tenants, for the operator.
     Tenant(tenant::Arguments),
-    /// List, show, create, delete, pause, resume and test subscriptions.
+    /// List, show, create, change, delete, pause, resume, recover and test subscriptions, and rotate
+    /// their secrets.
     Subscription(subscription::Arguments),
     /// Show and set plugin chains.
     Chain(chain::Arguments),

@@ -7,6 +7,7 @@ mod jobs;
 mod listening;
 mod live;
 mod registry;
+mod subscriptions;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
