@@ -74,14 +74,14 @@ enum Command {
     Subscription(subscription::Arguments),
     /// Show and set plugin chains.
     Chain(chain::Arguments),
-    /// Send, list and show events.
+    /// Send, list, show and replay events.
     Event(event::Arguments),
     /// Read the events of a tenant in their order, oldest first.
     #[command(after_help = "Examples:
   hookgate feed --since 1h --types 'invoice.*'
   hookgate feed --follow --json | jq .data")]
     Feed(feed::Arguments),
-    /// List, show and retry deliveries.
+    /// List, show, retry and cancel deliveries.
     Delivery(delivery::Arguments),
     /// Start bulk jobs, which act on all that a filter finds; list, show, pause, resume and cancel them.
     Job(job::Arguments),
