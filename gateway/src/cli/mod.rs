@@ -72,7 +72,7 @@ enum Command {
     /// List, show, create, change, delete, pause, resume, recover and test subscriptions, and rotate
     /// their secrets.
     Subscription(subscription::Arguments),
-    /// Show and set plugin chains.
+    /// Show, set and try plugin chains.
     Chain(chain::Arguments),
     /// Send, list, show and replay events.
     Event(event::Arguments),

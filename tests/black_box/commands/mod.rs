@@ -8,6 +8,7 @@ mod listening;
 mod live;
 mod registry;
 mod subscriptions;
+mod trying;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
