@@ -67,7 +67,7 @@ enum Command {
     /// Show the main functions end to end on this machine, without other services.
     #[command(after_help = "Example:\n  hookgate demo --once")]
     Demo(demo::Arguments),
-    /// List, show, create and delete tenants, for the operator.
+    /// List, show, create and delete tenants and their keys, for the operator.
     Tenant(tenant::Arguments),
     /// List, show, create, change, delete, pause, resume, recover and test subscriptions, and rotate
     /// their secrets.

@@ -4,6 +4,7 @@ mod applying;
 mod contexts;
 mod deliveries;
 mod jobs;
+mod keys;
 mod listening;
 mod live;
 mod registry;
