@@ -23,6 +23,7 @@ mod feed;
 mod import;
 mod job;
 mod keys;
+mod link;
 mod list;
 mod listen;
 mod notify;
@@ -85,6 +86,10 @@ enum Command {
     Delivery(delivery::Arguments),
     /// Start bulk jobs, which act on all that a filter finds; list, show, pause, resume and cancel them.
     Job(job::Arguments),
+    /// Create links that sign their users in to the portal or the dashboard.
+    Link(link::Links),
+    /// End sessions of the portal and the dashboard.
+    Session(link::Sessions),
     /// Call any route of the API, and print its answer.
     Api(api::Arguments),
     /// List attempts.
@@ -209,6 +214,8 @@ pub fn main() -> ExitCode {
         Command::Feed(arguments) => feed::run(&arguments),
         Command::Delivery(arguments) => delivery::run(&arguments),
         Command::Job(arguments) => job::run(&arguments),
+        Command::Link(arguments) => link::run(&arguments),
+        Command::Session(arguments) => link::run_session(&arguments),
         Command::Api(arguments) => api::run(&arguments),
         Command::Attempt(arguments) => attempt::run(&arguments),
         Command::Tail(arguments) => tail::run(&arguments),

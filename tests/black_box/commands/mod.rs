@@ -5,6 +5,7 @@ mod contexts;
 mod deliveries;
 mod jobs;
 mod keys;
+mod links;
 mod listening;
 mod live;
 mod registry;
