@@ -1,9 +1,11 @@
-//! Views of a dry run, for the API and for the command line, which runs the same plugin host.
+//! Views of a dry run, for the API and for the command line, which runs the same plugin host or
+//! reads the API's answer.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
@@ -11,7 +13,7 @@ use hookgate_json::{Allowance, Change, Diff, Document};
 use hookgate_plugin_host::{Figures, Level, LogLine, Tried, TriedStep, Verdict};
 
 /// Result of a dry run. Nothing was stored or sent.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(rename = "Tried")]
 pub struct TriedView {
     /// Verdict of the chain.
@@ -42,11 +44,11 @@ pub struct TriedView {
 }
 
 /// Verdict of a step or of a whole chain.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 pub(crate) struct SaidView {
     /// Verdict of the step or the chain.
     #[schemars(with = "super::words::StepVerdict")]
-    pub verdict: &'static str,
+    pub verdict: Cow<'static, str>,
     /// Code of a rejection, or kind of a failure. The kinds are `trap`, `panic`, `timeout`,
     /// `memory`, `operations`, `output` and `refused`.
     pub code: Option<String>,
@@ -57,7 +59,7 @@ pub(crate) struct SaidView {
 }
 
 /// Result of one step.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(rename = "TriedStep")]
 pub(crate) struct TriedStepView {
     /// Plugin name.
@@ -84,12 +86,12 @@ pub(crate) struct TriedStepView {
 }
 
 /// Single change.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(rename = "Change")]
 pub(crate) struct ChangeView {
     /// Operation.
     #[schemars(with = "super::words::ChangeOperation")]
-    pub op: &'static str,
+    pub op: Cow<'static, str>,
     /// JSON pointer to the place.
     pub path: String,
     /// Previous value.
@@ -103,18 +105,18 @@ pub(crate) struct ChangeView {
 }
 
 /// Line of a plugin log.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(rename = "CallLogLine")]
 pub(crate) struct LogView {
     /// Level of the line.
     #[schemars(with = "super::observing::LevelView")]
-    pub level: &'static str,
+    pub level: Cow<'static, str>,
     /// Text; control characters are escaped.
     pub text: String,
 }
 
 /// Resources that a step used.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(rename = "StepUsage")]
 pub(crate) struct StepUsageView {
     /// Time in microseconds.
@@ -133,7 +135,7 @@ pub(crate) struct StepUsageView {
 }
 
 /// Amount used, and its limit.
-#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
 #[schemars(rename = "CallUsage")]
 pub(crate) struct UsageView {
     /// Amount used.
@@ -164,7 +166,7 @@ impl TriedView {
 impl From<&Verdict> for SaidView {
     fn from(verdict: &Verdict) -> Self {
         let said = |verdict, code: Option<&str>, reason: Option<&str>| Self {
-            verdict,
+            verdict: Cow::Borrowed(verdict),
             code: code.map(str::to_owned),
             reason: reason.map(str::to_owned),
             delay_ms: None,
@@ -222,13 +224,13 @@ impl From<TriedStep> for TriedStepView {
 impl From<&LogLine> for LogView {
     fn from(line: &LogLine) -> Self {
         Self {
-            level: match line.level {
+            level: Cow::Borrowed(match line.level {
                 Level::Trace => "trace",
                 Level::Debug => "debug",
                 Level::Info => "info",
                 Level::Warn => "warn",
                 Level::Error => "error",
-            },
+            }),
             text: line.text.clone(),
         }
     }
@@ -254,11 +256,11 @@ impl StepUsageView {
 impl From<Change> for ChangeView {
     fn from(change: Change) -> Self {
         Self {
-            op: match (&change.old, &change.new) {
+            op: Cow::Borrowed(match (&change.old, &change.new) {
                 (None, _) => "add",
                 (_, None) => "remove",
                 _ => "replace",
-            },
+            }),
             path: change.path,
             old: change.old,
             new: change.new,

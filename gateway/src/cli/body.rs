@@ -15,6 +15,16 @@ use super::output::Failure;
 pub(super) struct Object(IndexMap<&'static str, Box<RawValue>>);
 
 impl Object {
+    /// Returns `true` if there are no members.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns `true` if there is a member of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// Sets a member.
     pub(super) fn set(&mut self, name: &'static str, value: &(impl Serialize + ?Sized)) -> &mut Self {
         // Texts, lists and maps of texts, and JSON that was read: all of it can be written.

@@ -119,13 +119,18 @@ impl Client {
 
     /// Sends a GET request and reads the response as a type; a response without success is an error.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        let response = self.request(Method::GET, path, JSON, Bytes::new()).await?;
-        if !response.status().is_success() {
-            return Err(refused(&read(response).await?));
-        }
-        let body = bytes(response.into_body()).await?;
-        serde_json::from_slice(&body)
-            .map_err(|error| Failure::of(&error).prefixed("the answer is not what was expected"))
+        parsed(self.request(Method::GET, path, JSON, Bytes::new()).await?).await
+    }
+
+    /// As `submit`, and reads the response as a type, which may keep the digits of its numbers.
+    pub(super) async fn submit_as<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let bytes = serde_json::to_vec(body).map_err(|error| Failure::of(&error))?;
+        parsed(self.request(method, path, JSON, bytes.into()).await?).await
     }
 
     /// Sends a GET request and reads the response as text, up to [`LARGEST_TEXT`] bytes; a response without
@@ -293,6 +298,16 @@ async fn read(response: Response<Incoming>) -> Result<Answer, Failure> {
         status,
         body: serde_json::from_slice(&body).unwrap_or_default(),
     })
+}
+
+/// Reads a response as a type; one without success is an error.
+async fn parsed<T: DeserializeOwned>(response: Response<Incoming>) -> Result<T, Failure> {
+    if !response.status().is_success() {
+        return Err(refused(&read(response).await?));
+    }
+    let body = bytes(response.into_body()).await?;
+    serde_json::from_slice(&body)
+        .map_err(|error| Failure::of(&error).prefixed("the answer is not what was expected"))
 }
 
 async fn bytes(body: Incoming) -> Result<Bytes, Failure> {

@@ -1,4 +1,4 @@
-//! `hookgate delivery`: deliveries of a tenant, their attempts, and another attempt.
+//! `hookgate delivery`: deliveries of a tenant, their attempts, and another attempt or none.
 
 use clap::{Args, Subcommand};
 use http::Method;
@@ -34,7 +34,13 @@ enum Command {
     #[command(after_help = "Examples:
   hookgate delivery retry 'dlv_evt_01J0000000000000000000000A~sub_01J0000000000000000000000B'
   hookgate delivery list --status dead --open --all --json | jq -r .id | xargs hookgate delivery retry")]
-    Retry(Retry),
+    Retry(Several),
+    /// Cancel pending deliveries: there are no more attempts.
+    #[command(after_help = "Example:
+  hookgate delivery cancel 'dlv_evt_01J0000000000000000000000A~sub_01J0000000000000000000000B'
+
+`job start cancel` cancels all that its filters find.")]
+    Cancel(Several),
 }
 
 #[derive(Debug, Args)]
@@ -68,7 +74,7 @@ struct Show {
 }
 
 #[derive(Debug, Args)]
-struct Retry {
+struct Several {
     /// Ids of the deliveries.
     #[arg(required = true)]
     ids: Vec<String>,
@@ -84,6 +90,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::List(arguments) => block_on(list(arguments)),
         Command::Show(arguments) => block_on(show(arguments)),
         Command::Retry(arguments) => block_on(retry(arguments)),
+        Command::Cancel(arguments) => block_on(cancel(arguments)),
     }
 }
 
@@ -181,17 +188,28 @@ fn print(attempt: &Value) {
     }
 }
 
-async fn retry(retry: &Retry) -> Result<(), Failure> {
-    let client = retry.gateway.client()?;
+async fn retry(several: &Several) -> Result<(), Failure> {
+    each(several, "retry", |id, made| match text(&made["id"]) {
+        same if same == id => format!("{id} is attempted now"),
+        made => format!("{id} is delivered again as {made}"),
+    })
+    .await
+}
+
+async fn cancel(several: &Several) -> Result<(), Failure> {
+    each(several, "cancel", |id, _| format!("{id} is cancelled")).await
+}
+
+/// Requests an action for each delivery, and prints a line about each that was done. Those that are
+/// refused are told at the end.
+async fn each(several: &Several, action: &str, done: impl Fn(&str, &Value) -> String) -> Result<(), Failure> {
+    let client = several.gateway.client()?;
     let mut refused = Vec::new();
-    for id in &retry.ids {
-        let made = client
-            .ask(Method::POST, &format!("{}/retry", path(id)), None)
-            .await;
-        match made {
-            Ok(made) if retry.json => say(made),
-            Ok(made) if made["id"] == id.as_str() => say(format_args!("{id} is attempted now")),
-            Ok(made) => say(format_args!("{id} is delivered again as {}", text(&made["id"]))),
+    for id in &several.ids {
+        let path = format!("{}/{action}", path(id));
+        match client.ask(Method::POST, &path, None).await {
+            Ok(made) if several.json => say(made),
+            Ok(made) => say(done(id, &made)),
             Err(failure) => {
                 let told = failure.prefixed(id);
                 refused.extend(

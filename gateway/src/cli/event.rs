@@ -1,4 +1,4 @@
-//! `hookgate event`: sends, lists and shows events.
+//! `hookgate event`: sends, lists, shows and replays events.
 
 use clap::{Args, Subcommand};
 use http::Method;
@@ -10,7 +10,7 @@ use super::access::AsTenant;
 use super::block_on;
 use super::body::{self, Object};
 use super::list::{self, Filters, Paging};
-use super::output::{Failure, bold, dim, say, table};
+use super::output::{Failure, bold, dim, note, say, table};
 use super::plugin::pretty;
 use super::show::{coloured, encoded, facts, items, joined, outcome, text, time, word};
 
@@ -36,7 +36,12 @@ enum Command {
     List(List),
     /// Show an event: its payload as it is delivered, its chain and its deliveries.
     #[command(after_help = "Example:\n  hookgate event show evt_01J0000000000000000000000A")]
-    Show(Show),
+    Show(One),
+    /// Deliver an event again: to all active subscriptions that want its type, or to one.
+    #[command(after_help = "Examples:
+  hookgate event replay evt_01J0000000000000000000000A
+  hookgate event replay evt_01J0000000000000000000000A --subscription sub_01J0000000000000000000000B")]
+    Replay(Replay),
 }
 
 #[derive(Debug, Args)]
@@ -72,7 +77,7 @@ struct List {
 }
 
 #[derive(Debug, Args)]
-struct Show {
+struct One {
     /// Id of the event.
     id: String,
     #[command(flatten)]
@@ -82,11 +87,21 @@ struct Show {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+struct Replay {
+    #[command(flatten)]
+    event: One,
+    /// Only to this subscription, whatever its patterns.
+    #[arg(long, value_name = "ID")]
+    subscription: Option<String>,
+}
+
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::Send(arguments) => block_on(send(arguments)),
         Command::List(arguments) => block_on(list(arguments)),
         Command::Show(arguments) => block_on(show(arguments)),
+        Command::Replay(arguments) => block_on(replay(arguments)),
     }
 }
 
@@ -152,9 +167,8 @@ fn standings(counts: &Value) -> String {
     }
 }
 
-async fn show(show: &Show) -> Result<(), Failure> {
-    let path = format!("{PATH}/{}", encoded(&show.id));
-    let raw: Box<RawValue> = show.gateway.client()?.get(&path).await?;
+async fn show(show: &One) -> Result<(), Failure> {
+    let raw: Box<RawValue> = show.gateway.client()?.get(&show.path()).await?;
     if show.json {
         say(raw.get());
         return Ok(());
@@ -197,6 +211,30 @@ fn delivery(delivery: &Value) -> [String; 5] {
         outcome(&delivery["last_outcome"], &delivery["last_status"]),
         time(&delivery["next_attempt"]),
     ]
+}
+
+async fn replay(replay: &Replay) -> Result<(), Failure> {
+    let mut body = Object::default();
+    body.set_some("subscription", replay.subscription.as_ref());
+    let path = format!("{}/replay", replay.event.path());
+    let client = replay.event.gateway.client()?;
+    let made = client.submit(Method::POST, &path, &body).await?;
+    if replay.event.json {
+        say(made);
+        return Ok(());
+    }
+    let mut deliveries = items(&made["deliveries"]).peekable();
+    if deliveries.peek().is_none() {
+        note("no active subscription wants it");
+    }
+    deliveries.for_each(|delivery| say(word(delivery)));
+    Ok(())
+}
+
+impl One {
+    fn path(&self) -> String {
+        format!("{PATH}/{}", encoded(&self.id))
+    }
 }
 
 /// Prints the steps of a chain, one line each.

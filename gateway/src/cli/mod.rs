@@ -23,6 +23,7 @@ mod feed;
 mod import;
 mod job;
 mod keys;
+mod link;
 mod list;
 mod listen;
 mod notify;
@@ -67,23 +68,28 @@ enum Command {
     /// Show the main functions end to end on this machine, without other services.
     #[command(after_help = "Example:\n  hookgate demo --once")]
     Demo(demo::Arguments),
-    /// List, show, create and delete tenants, for the operator.
+    /// List, show, create and delete tenants and their keys, for the operator.
     Tenant(tenant::Arguments),
-    /// List, show, create, delete, pause, resume and test subscriptions.
+    /// List, show, create, change, delete, pause, resume, recover and test subscriptions, and rotate
+    /// their secrets.
     Subscription(subscription::Arguments),
-    /// Show and set plugin chains.
+    /// Show, set and try plugin chains.
     Chain(chain::Arguments),
-    /// Send, list and show events.
+    /// Send, list, show and replay events.
     Event(event::Arguments),
     /// Read the events of a tenant in their order, oldest first.
     #[command(after_help = "Examples:
   hookgate feed --since 1h --types 'invoice.*'
   hookgate feed --follow --json | jq .data")]
     Feed(feed::Arguments),
-    /// List, show and retry deliveries.
+    /// List, show, retry and cancel deliveries.
     Delivery(delivery::Arguments),
     /// Start bulk jobs, which act on all that a filter finds; list, show, pause, resume and cancel them.
     Job(job::Arguments),
+    /// Create links that sign their users in to the portal or the dashboard.
+    Link(link::Links),
+    /// End sessions of the portal and the dashboard.
+    Session(link::Sessions),
     /// Call any route of the API, and print its answer.
     Api(api::Arguments),
     /// List attempts.
@@ -208,6 +214,8 @@ pub fn main() -> ExitCode {
         Command::Feed(arguments) => feed::run(&arguments),
         Command::Delivery(arguments) => delivery::run(&arguments),
         Command::Job(arguments) => job::run(&arguments),
+        Command::Link(arguments) => link::run(&arguments),
+        Command::Session(arguments) => link::run_session(&arguments),
         Command::Api(arguments) => api::run(&arguments),
         Command::Attempt(arguments) => attempt::run(&arguments),
         Command::Tail(arguments) => tail::run(&arguments),

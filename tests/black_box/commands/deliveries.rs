@@ -6,7 +6,11 @@ use serde_json::{Value, json};
 use super::{User, lines};
 use crate::site::{On, Site, on_both_stores};
 
-on_both_stores!(list_commands_filter_page_and_retry);
+on_both_stores!(
+    list_commands_filter_page_and_retry,
+    delivery_cancel_ends_pending_deliveries,
+    event_replay_delivers_again
+);
 
 async fn list_commands_filter_page_and_retry(on: On) {
     let site = Site::with(on, "retry.attempts = 1").await;
@@ -121,6 +125,74 @@ async fn list_commands_filter_page_and_retry(on: On) {
     let bad = user.fails(2, &["event", "list", "--since", "yesterday"]).await;
     assert!(bad.contains("15m"), "{bad}");
     user.fails(2, &["delivery", "list", "--status", "lost"]).await;
+}
+
+async fn delivery_cancel_ends_pending_deliveries(on: On) {
+    let site = Site::with(on, "retry.schedule = [\"1h\"]").await;
+    let (gateway, acme) = (&site.gateway, &site.acme);
+    let receiver = Receiver::start(vec![Reply::Status(500); 3]).await;
+    acme.subscribe(&receiver.url()).await;
+    for number in 0..3 {
+        acme.publish("invoice.paid", json!({ "number": number })).await;
+    }
+    let user = User::of(gateway, acme.key());
+    let ids = eventually("all wait for another attempt", async || {
+        let failed = user.json(&["delivery", "list", "--status-class", "5xx"]).await;
+        let ids = failed["data"].as_array()?.iter();
+        let ids: Vec<_> = ids.map(|one| one["id"].as_str().unwrap().to_owned()).collect();
+        (ids.len() == 3).then_some(ids)
+    })
+    .await;
+    let said = user.ok(&["delivery", "cancel", &ids[0], &ids[1]]).await;
+    assert_eq!(
+        said,
+        format!("{} is cancelled\n{} is cancelled\n", ids[0], ids[1])
+    );
+    let left = user.json(&["delivery", "list", "--status", "pending"]).await;
+    assert_eq!(left["data"].as_array().unwrap().len(), 1, "{left:#}");
+    let cancelled = user.json(&["delivery", "cancel", &ids[2]]).await;
+    assert_eq!(
+        (&cancelled["id"], &cancelled["status"]),
+        (&json!(ids[2]), &json!("cancelled"))
+    );
+    let refused = user.fails(1, &["delivery", "cancel", &ids[0]]).await;
+    assert!(
+        refused.contains(&ids[0]) && refused.contains("ended already"),
+        "{refused}"
+    );
+}
+
+async fn event_replay_delivers_again(on: On) {
+    let site = Site::start(on).await;
+    let (gateway, acme) = (&site.gateway, &site.acme);
+    let receivers = [Receiver::start(vec![]).await, Receiver::start(vec![]).await];
+    acme.subscribe(&receivers[0].url()).await;
+    let (second, _) = acme.subscribe(&receivers[1].url()).await;
+    let event = acme.publish("invoice.paid", json!({ "n": 1 })).await;
+    for receiver in &receivers {
+        receiver.wait_for(1).await;
+    }
+    let user = User::of(gateway, acme.key());
+    let replay = ["event", "replay", &event];
+    let made = user.ok(&replay).await;
+    assert_eq!(made.lines().count(), 2, "{made}");
+    for receiver in &receivers {
+        assert_eq!(receiver.wait_for(2).await[1].id(), event);
+    }
+    let one = user
+        .json(&[&replay[..], &["--subscription", &second]].concat())
+        .await;
+    let one = one["deliveries"].as_array().unwrap();
+    assert_eq!(one.len(), 1, "{one:?}");
+    receivers[1].wait_for(3).await;
+    let shown = user.ok(&["delivery", "show", one[0].as_str().unwrap()]).await;
+    assert!(shown.contains("replay") && shown.contains(&second), "{shown}");
+    let unknown = user.fails(1, &["event", "replay", "evt_none"]).await;
+    assert!(unknown.contains("404"), "{unknown}");
+    let unknown = user
+        .fails(1, &[&replay[..], &["--subscription", "sub_none"]].concat())
+        .await;
+    assert!(unknown.contains("subscription"), "{unknown}");
 }
 
 #[tokio::test]

@@ -4,9 +4,13 @@ mod applying;
 mod contexts;
 mod deliveries;
 mod jobs;
+mod keys;
+mod links;
 mod listening;
 mod live;
 mod registry;
+mod subscriptions;
+mod trying;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;

@@ -24,7 +24,7 @@ use super::output::Failure;
 use super::{Settings, block_on};
 use hookgate_plugin_host::Config;
 
-pub(super) use show::pretty;
+pub(super) use show::{pretty, said, tried};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

@@ -4,9 +4,10 @@ use serde_json::value::RawValue;
 
 use crate::api::{ChangeView, SaidView, StepUsageView, TriedStepView, TriedView, UsageView};
 use crate::cli::output::{bold, dim, green, red_out, say, yellow};
+use crate::cli::show;
 
 /// Prints a dry run.
-pub(super) fn tried(tried: &TriedView) {
+pub(in crate::cli) fn tried(tried: &TriedView) {
     for step in &tried.steps {
         self::step(step);
     }
@@ -43,9 +44,9 @@ fn step(step: &TriedStepView) {
 }
 
 /// Verdict in one coloured line.
-fn said(said: &SaidView) -> String {
+pub(in crate::cli) fn said(said: &SaidView) -> String {
     let line = plain(said);
-    match said.verdict {
+    match said.verdict.as_ref() {
         "pass" => green(&line),
         "failed" => red_out(&line),
         _ => yellow(&line),
@@ -56,11 +57,13 @@ fn said(said: &SaidView) -> String {
 pub(super) fn plain(said: &SaidView) -> String {
     let why = [said.code.as_deref(), said.reason.as_deref()];
     let why: Vec<&str> = why.into_iter().flatten().collect();
-    match (said.delay_ms, why.as_slice()) {
+    let line = match (said.delay_ms, why.as_slice()) {
         (Some(ms), _) => format!("{} by {ms} ms", said.verdict),
-        (None, []) => said.verdict.to_owned(),
+        (None, []) => said.verdict.to_string(),
         (None, why) => format!("{}: {}", said.verdict, why.join(": ")),
-    }
+    };
+    // The texts are the plugin's: control characters would reach the terminal.
+    show::plain(&line)
 }
 
 /// Prints one line per change: `-` for removed, `+` for added values.

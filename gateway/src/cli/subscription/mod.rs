@@ -1,6 +1,10 @@
 //! `hookgate subscription`: subscriptions of a tenant.
 
 mod create;
+mod fields;
+mod recover;
+mod secret;
+mod update;
 
 use std::time::{Duration, Instant};
 
@@ -40,6 +44,13 @@ enum Command {
   hookgate subscription create https://example.com/hooks --events 'invoice.*,order.paid'
   hookgate subscription create https://example.com/hooks --filter '{\"/total\":{\"$gte\":100}}'")]
     Create(Box<create::Create>),
+    /// Change fields of a subscription; what is not given stays as it is.
+    #[command(after_help = "Examples:
+  hookgate subscription update sub_01J0000000000000000000000A --endpoint https://example.com/new --events 'invoice.*'
+  hookgate subscription update sub_01J0000000000000000000000A --clear filter,timeout
+
+`subscription pause` and `resume` change its status, `rotate-secret` its secret.")]
+    Update(Box<update::Update>),
     /// Delete a subscription. Its pending deliveries are cancelled.
     #[command(after_help = "Example:\n  hookgate subscription delete sub_01J0000000000000000000000A")]
     Delete(One),
@@ -49,6 +60,23 @@ enum Command {
     /// Activate a subscription, and count the events that it missed.
     #[command(after_help = "Example:\n  hookgate subscription resume sub_01J0000000000000000000000A")]
     Resume(One),
+    /// Print the signing secret of a subscription, or its public key.
+    #[command(
+        after_help = "Example:\n  hookgate subscription secret sub_01J0000000000000000000000A > secret.txt"
+    )]
+    Secret(One),
+    /// Rotate the signing secret of a subscription, and print the new one.
+    #[command(after_help = "Examples:
+  hookgate subscription rotate-secret sub_01J0000000000000000000000A --grace 24h > secret.txt
+  hookgate subscription rotate-secret sub_01J0000000000000000000000A --secret-file secret.txt")]
+    RotateSecret(secret::Rotate),
+    /// Deliver again what a subscription missed: what died, was cancelled or was never sent.
+    #[command(after_help = "Examples:
+  hookgate subscription recover sub_01J0000000000000000000000A --since 1d --types 'invoice.*'
+  hookgate subscription recover sub_01J0000000000000000000000A --dead
+
+`job start recover` does it in the background, for all subscriptions that its filters find.")]
+    Recover(recover::Recover),
     /// Send a test event to a subscription, and wait for its first attempt.
     #[command(after_help = "Examples:
   hookgate subscription test sub_01J0000000000000000000000A
@@ -98,9 +126,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::List(arguments) => block_on(list(arguments)),
         Command::Show(arguments) => block_on(show(arguments)),
         Command::Create(arguments) => block_on(create::run(arguments)),
+        Command::Update(arguments) => block_on(update::run(arguments)),
         Command::Delete(arguments) => block_on(delete(arguments)),
         Command::Pause(arguments) => block_on(pause(arguments)),
         Command::Resume(arguments) => block_on(resume(arguments)),
+        Command::Secret(arguments) => block_on(secret::show(arguments)),
+        Command::RotateSecret(arguments) => block_on(secret::rotate(arguments)),
+        Command::Recover(arguments) => block_on(recover::run(arguments)),
         Command::Test(arguments) => block_on(test(arguments)),
     }
 }

@@ -1,5 +1,7 @@
 //! `hookgate chain`: plugin chains of a tenant and of its subscriptions.
 
+mod trial;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -36,6 +38,14 @@ enum Command {
   hookgate chain set --file chain.json
   hookgate chain set --empty")]
     Set(Set),
+    /// Try an event on a chain: show its verdict, what each step changes, and the resulting data.
+    /// Nothing is stored or sent.
+    #[command(after_help = "Examples:
+  hookgate chain try --event event.json
+  hookgate chain try --event-id evt_01J0000000000000000000000A --step 'redact={\"classes\":[\"restricted\"]}'
+  hookgate event show evt_01J0000000000000000000000A --json | jq '{type, data}' | hookgate chain try --event -
+  hookgate chain try --event event.json --subscription sub_01J0000000000000000000000A")]
+    Try(trial::Try),
 }
 
 #[derive(Debug, Args)]
@@ -51,13 +61,13 @@ struct Show {
     json: bool,
 }
 
+/// Arguments that give the steps of a chain.
 #[derive(Debug, Args)]
-struct Set {
+struct Steps {
     /// Step: a plugin's name, `@` and a version, `=` and its settings as JSON; may be repeated.
     #[arg(
         long,
         value_name = "PLUGIN[@VERSION][=SETTINGS]",
-        required_unless_present_any = ["file", "empty"],
         conflicts_with_all = ["file", "empty"]
     )]
     step: Vec<String>,
@@ -67,6 +77,12 @@ struct Set {
     /// No steps: events pass as they are.
     #[arg(long)]
     empty: bool,
+}
+
+#[derive(Debug, Args)]
+struct Set {
+    #[command(flatten)]
+    steps: Steps,
     #[command(flatten)]
     chain: Show,
 }
@@ -75,6 +91,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::Show(arguments) => block_on(show(arguments)),
         Command::Set(arguments) => block_on(set(arguments)),
+        Command::Try(arguments) => block_on(trial::run(arguments)),
     }
 }
 
@@ -83,18 +100,32 @@ async fn show(show: &Show) -> Result<(), Failure> {
 }
 
 async fn set(set: &Set) -> Result<(), Failure> {
-    let client = set.chain.gateway.client()?;
-    let body = match &set.file {
-        Some(file) => {
-            body::json(&body::read(Some(file))?).map_err(|failure| failure.prefixed("the chain"))?
-        }
-        None => {
-            let steps: Result<Vec<_>, _> = set.step.iter().map(|text| step(text)).collect();
-            to_raw_value(&IndexMap::from([("steps", steps?)])).map_err(|error| Failure::of(&error))?
-        }
+    let Some(body) = set.steps.read()? else {
+        let failure = Failure::new("no steps are given").misconfigured();
+        return Err(failure.hint("give `--step`, `--file`, or `--empty` for a chain without steps"));
     };
+    let client = set.chain.gateway.client()?;
     client.submit(Method::PUT, &set.chain.path(), &body).await?;
     set.chain.print(&client).await
+}
+
+impl Steps {
+    /// Reads the chain that is given, if one is.
+    ///
+    /// # Errors
+    /// Those of the file; text that is not JSON.
+    fn read(&self) -> Result<Option<Box<RawValue>>, Failure> {
+        if let Some(file) = &self.file {
+            let chain = body::json(&body::read(Some(file))?);
+            return chain.map(Some).map_err(|failure| failure.prefixed("the chain"));
+        }
+        if self.step.is_empty() && !self.empty {
+            return Ok(None);
+        }
+        let steps: Result<Vec<_>, _> = self.step.iter().map(|text| step(text)).collect();
+        let chain = to_raw_value(&IndexMap::from([("steps", steps?)]));
+        chain.map(Some).map_err(|error| Failure::of(&error))
+    }
 }
 
 /// Step of an argument.

@@ -1,5 +1,7 @@
 //! `hookgate tenant`: tenants of a running gateway, for its operator.
 
+mod key;
+
 use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::{Map, Value, json};
@@ -34,6 +36,8 @@ enum Command {
     /// Delete a tenant with its keys, subscriptions, chain, plugins and events.
     #[command(after_help = "Example:\n  hookgate tenant delete acme --yes")]
     Delete(Delete),
+    /// Create, list and delete API keys of a tenant.
+    Key(key::Arguments),
 }
 
 #[derive(Debug, Args)]
@@ -92,6 +96,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Show(arguments) => block_on(show(arguments)),
         Command::Create(arguments) => block_on(create(arguments)),
         Command::Delete(arguments) => block_on(delete(arguments)),
+        Command::Key(arguments) => key::run(arguments),
     }
 }
 
