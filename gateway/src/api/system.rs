@@ -192,7 +192,7 @@ fn all_keys(tenants: &[Arc<Tenant>]) -> Option<String> {
     let mut found = tenants.iter().filter(all);
     let first = found.next()?;
     Some(format!(
-        "all keys of {} tenants have every scope, such as those of `{}`: a producer's key needs `publish` alone (`/v1/tenants/{{id}}/keys`)",
+        "tenants whose keys all have every scope: {}, such as `{}`; a producer's key needs `publish` alone (`/v1/tenants/{{id}}/keys`)",
         1 + found.count(),
         first.id
     ))

@@ -50,8 +50,11 @@ pub(super) struct List {
     #[command(flatten)]
     paging: Paging,
     /// Of dead letters only those that were not delivered again.
-    #[arg(long, help_heading = "Filters", conflicts_with = "all_tenants")]
+    #[arg(long, help_heading = "Filters")]
     open: bool,
+    /// Only deliveries that this bulk job made.
+    #[arg(help_heading = "Filters", long, value_name = "ID")]
+    job: Option<String>,
     /// Of all tenants, with the operator's key.
     #[arg(long)]
     all_tenants: bool,
@@ -96,11 +99,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 async fn list(list: &List) -> Result<(), Failure> {
     let mut query = list.filters.query()?;
+    query.add("replayed", list.open.then_some("false"));
+    query.add("job", list.job.as_deref());
     let (client, path) = if list.all_tenants {
         query.add("tenant", list.gateway.tenant());
         (list.gateway.operator()?, "/v1/operator/deliveries")
     } else {
-        query.add("replayed", list.open.then_some("false"));
         (list.gateway.client()?, PATH)
     };
     let columns = ["DELIVERY", "TYPE", "STATUS", "ATTEMPTS", "LAST OUTCOME", "AT"];

@@ -346,7 +346,7 @@ async fn keys(store: &dyn Store) -> Finding {
     };
     finding(
         State::Warning,
-        format!("all keys of {found} tenants have every scope, such as those of `{first}`"),
+        format!("tenants whose keys all have every scope: {found}, such as `{first}`"),
     )
     .fix("give producers keys with the scope `publish`, customers keys with `consumer`, and revoke the others: /v1/tenants/ID/keys")
 }

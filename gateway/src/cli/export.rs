@@ -69,7 +69,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
 async fn write_files(arguments: &Arguments, dir: &Path) -> Result<(), Failure> {
     let only = arguments.tenant.as_deref();
     let count = apply::export(&arguments.gateway.client(None)?, only, dir).await?;
-    say(format_args!("{count} tenants are written to {}", dir.display()));
+    let tenants = if count == 1 { "tenant is" } else { "tenants are" };
+    say(format_args!("{count} {tenants} written to {}", dir.display()));
     Ok(())
 }
 

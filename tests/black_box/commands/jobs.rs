@@ -46,6 +46,8 @@ async fn job_commands_start_wait_and_switch(on: On) {
     let id = done["id"].as_str().unwrap();
     let shown = user.ok(&["job", "show", id, "--wait"]).await;
     assert!(shown.contains("invoice.*") && shown.contains("done"), "{shown}");
+    let made = user.json(&["delivery", "list", "--job", id]).await;
+    assert_eq!(made["data"].as_array().unwrap().len(), 2, "{made:#}");
     let refused = user.fails(1, &["job", "pause", id]).await;
     assert!(refused.contains("ended"), "{refused}");
 
