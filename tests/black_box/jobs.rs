@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use hookgate_tests::{Client, Fsync, Receiver, RedisServer, Reply, Setup, eventually};
+use hookgate_tests::{Client, Receiver, Reply, eventually};
 use serde_json::{Value, json};
 
 use crate::site::{On, Site, on_both_stores};
-use crate::two_gateways::beside;
 
 on_both_stores!(
     bulk_retry_makes_one_new_delivery_of_each_dead_letter,
@@ -19,7 +18,7 @@ on_both_stores!(
 );
 
 /// Starts a job.
-async fn start(client: &Client, action: &str, filter: Value) -> String {
+pub(crate) async fn start(client: &Client, action: &str, filter: Value) -> String {
     let job = json!({ "action": action, "filter": filter });
     let made = client.post("/v1/bulk", &job).await.expect(202);
     made["id"].as_str().unwrap().to_owned()
@@ -32,7 +31,7 @@ async fn dry(client: &Client, action: &str, filter: Value) -> Value {
 }
 
 /// The job, once it is in a state.
-async fn job_is(client: &Client, id: &str, state: &str) -> Value {
+pub(crate) async fn job_is(client: &Client, id: &str, state: &str) -> Value {
     eventually(&format!("the job is {state}"), async || {
         let job = client.get(&format!("/v1/jobs/{id}")).await.expect(200);
         (job["state"] == state).then_some(job)
@@ -40,7 +39,7 @@ async fn job_is(client: &Client, id: &str, state: &str) -> Value {
     .await
 }
 
-fn counts(job: &Value) -> [u64; 3] {
+pub(crate) fn counts(job: &Value) -> [u64; 3] {
     ["matched", "changed", "skipped"].map(|name| job[name].as_u64().unwrap())
 }
 
@@ -50,7 +49,7 @@ async fn list(client: &Client, query: &str) -> Vec<Value> {
 }
 
 /// Publishes events whose deliveries die.
-async fn dead(client: &Client, kind: &str, count: usize) {
+pub(crate) async fn dead(client: &Client, kind: &str, count: usize) {
     let before = list(client, "status=dead").await.len();
     for n in 0..count {
         client.publish(kind, json!({ "n": n })).await;
@@ -62,7 +61,7 @@ async fn dead(client: &Client, kind: &str, count: usize) {
 }
 
 /// Number of deliveries of each event.
-async fn per_event(client: &Client, query: &str) -> HashMap<String, usize> {
+pub(crate) async fn per_event(client: &Client, query: &str) -> HashMap<String, usize> {
     let mut times = HashMap::new();
     for delivery in list(client, query).await {
         let event = delivery["event"].as_str().unwrap().to_owned();
@@ -439,80 +438,4 @@ async fn bulk_jobs_show_what_the_caller_reaches(on: On) {
     operator.delete("/v1/tenants/acme").await.expect(204);
     let again = site.gateway.tenant("acme").await;
     assert_eq!(again.get(&format!("/v1/jobs/{id}")).await.status, 404);
-}
-
-/// A gateway that dies after a page was done and before it was recorded: the record is put back.
-#[tokio::test(flavor = "multi_thread")]
-async fn bulk_retry_repeats_a_page_without_new_deliveries() {
-    const LETTERS: usize = 40;
-    let mut site = Site::with(On::Redis, "retry.attempts = 1\nbulk.rate = 4").await;
-    let receiver = Receiver::start(vec![Reply::Status(500); LETTERS]).await;
-    site.acme.subscribe(&receiver.url()).await;
-    dead(&site.acme, "invoice.paid", LETTERS).await;
-    let id = start(
-        &site.acme,
-        "retry",
-        json!({ "status": "dead", "replayed": false }),
-    )
-    .await;
-    site.acme
-        .post(&format!("/v1/jobs/{id}/pause"), &json!({}))
-        .await
-        .expect(200);
-    // A page that is under way when it is paused is recorded within its lease.
-    let redis = site.redis.take().unwrap();
-    let keys: Vec<String> = {
-        let found = redis.command(&["KEYS", &format!("*{id}")]).unwrap();
-        redis::from_redis_value(found).unwrap()
-    };
-    let [key] = &keys[..] else { panic!("{keys:?}") };
-    let before = redis.text(&["GET", key]).unwrap();
-    site.acme
-        .post(&format!("/v1/jobs/{id}/resume"), &json!({}))
-        .await
-        .expect(200);
-    let at: Value = serde_json::from_str(&before).unwrap();
-    let at = at["counts"]["changed"].as_u64().unwrap();
-    eventually("pages are recorded", async || {
-        let job = site.acme.get(&format!("/v1/jobs/{id}")).await.expect(200);
-        (job["changed"].as_u64().unwrap() > at).then_some(())
-    })
-    .await;
-    site.gateway.kill();
-    let made: Value = serde_json::from_str(&redis.text(&["GET", key]).unwrap()).unwrap();
-    assert_eq!(made["state"], "running", "{made:#}");
-    redis.command(&["SET", key, &before, "KEEPTTL"]).unwrap();
-    let site = site.restart();
-    site.acme
-        .post(&format!("/v1/jobs/{id}/resume"), &json!({}))
-        .await
-        .expect(200);
-    let job = job_is(&site.acme, &id, "done").await;
-    assert_eq!(counts(&job), [LETTERS as u64, LETTERS as u64, 0], "{job:#}");
-    let times = per_event(&site.acme, "types=*").await;
-    assert!(
-        times.len() == LETTERS && times.values().all(|times| *times == 2),
-        "{times:?}"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn bulk_job_goes_on_at_another_gateway() {
-    const LETTERS: usize = 12;
-    let redis = RedisServer::start(Fsync::EverySec).unwrap();
-    let setup = Setup::redis(&redis.url()).with("retry.attempts = 1\nbulk.rate = 3");
-    let mut one = setup.start();
-    let two = beside(&one, &setup);
-    let client = one.tenant("acme").await;
-    let other = client.towards(two.base());
-    let receiver = Receiver::start(vec![Reply::Status(500); LETTERS]).await;
-    client.subscribe(&receiver.url()).await;
-    dead(&client, "invoice.paid", LETTERS).await;
-    let id = start(&client, "retry", json!({ "status": "dead" })).await;
-    receiver.wait_for(LETTERS + 2).await;
-    one.kill();
-    let job = job_is(&other, &id, "done").await;
-    assert_eq!(counts(&job), [LETTERS as u64, LETTERS as u64, 0], "{job:#}");
-    let times = per_event(&other, "types=*").await;
-    assert!(times.values().all(|times| *times == 2), "{times:?}");
 }

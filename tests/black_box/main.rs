@@ -33,6 +33,7 @@ mod filters;
 mod floors;
 mod hostile;
 mod isolation;
+mod job_takeover;
 mod jobs;
 mod key_uses;
 mod known_stores;

@@ -176,11 +176,17 @@ fn customers_keys(tenants: &[Arc<Tenant>]) -> Option<String> {
     let all = |tenant: &Arc<Tenant>| tenant.keys.iter().any(|key| key.scopes == Scopes::ALL);
     let mut found = tenants.iter().filter(|tenant| customers(tenant) && all(tenant));
     let first = found.next()?;
+    let of = match found.count() {
+        0 => format!("the tenant `{}` with routes for customers has", first.id),
+        more => format!(
+            "{} tenants with routes for customers have, such as `{}`,",
+            more + 1,
+            first.id
+        ),
+    };
     Some(format!(
-        "{} tenants with routes for customers have keys with every scope, such as `{}`: give customers keys with the scope `consumer`, \
-         producers keys with `publish`, and revoke the others (`/v1/tenants/{{id}}/keys`)",
-        1 + found.count(),
-        first.id
+        "{of} keys with every scope: give customers keys with the scope `consumer`, \
+         producers keys with `publish`, and revoke the others (`/v1/tenants/{{id}}/keys`)"
     ))
 }
 
@@ -191,10 +197,16 @@ fn all_keys(tenants: &[Arc<Tenant>]) -> Option<String> {
     };
     let mut found = tenants.iter().filter(all);
     let first = found.next()?;
+    let of = match found.count() {
+        0 => format!("the tenant `{}` have every scope", first.id),
+        more => format!(
+            "{} tenants have every scope, such as those of `{}`",
+            more + 1,
+            first.id
+        ),
+    };
     Some(format!(
-        "tenants whose keys all have every scope: {}, such as `{}`; a producer's key needs `publish` alone (`/v1/tenants/{{id}}/keys`)",
-        1 + found.count(),
-        first.id
+        "all keys of {of}: a producer's key needs `publish` alone (`/v1/tenants/{{id}}/keys`)"
     ))
 }
 

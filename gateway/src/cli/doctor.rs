@@ -346,7 +346,10 @@ async fn keys(store: &dyn Store) -> Finding {
     };
     finding(
         State::Warning,
-        format!("tenants whose keys all have every scope: {found}, such as `{first}`"),
+        match found {
+            1 => format!("all keys of the tenant `{first}` have every scope"),
+            _ => format!("all keys of {found} tenants have every scope, such as those of `{first}`"),
+        },
     )
     .fix("give producers keys with the scope `publish`, customers keys with `consumer`, and revoke the others: /v1/tenants/ID/keys")
 }

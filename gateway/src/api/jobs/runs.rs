@@ -6,7 +6,7 @@ use super::super::Api;
 use hookgate_registry::Tenant;
 use hookgate_store::StoreError;
 
-/// What a list needs of a stored job.
+/// Part of a stored job that a list needs.
 #[derive(Deserialize)]
 struct OfJob {
     run: u64,

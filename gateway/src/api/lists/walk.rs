@@ -41,6 +41,11 @@ pub(in crate::api) async fn walk<T>(
         true => from.max(bounds.first),
         false => from.min(bounds.last.next()),
     };
+    // A job's deliveries are rare among others, and somebody waits for all of them.
+    let looks = match filter.run {
+        Some(_) => MOST_LOOKS_FOR_JOB,
+        None => looks,
+    };
     for _ in 0..looks {
         let page = match way.is_back() {
             true => api.store.feed(&tenant.id, from, EVENTS_AT_ONCE).await?,
@@ -120,3 +125,4 @@ impl Bounds {
 pub(super) const EVENTS_AT_ONCE: usize = 50;
 /// Pages of events that one request looks at at most.
 pub(in crate::api) const MOST_LOOKS: usize = 10;
+const MOST_LOOKS_FOR_JOB: usize = 10 * MOST_LOOKS;

@@ -48,7 +48,7 @@ function Figures({ data }: { data: Overview }) {
       <dl class="tiles figures">
         <Tile label="Events in, last hour" value={known ? count(accepted) : '–'} more={!known ? NOTHING : data.rate === undefined ? 'no whole minute yet' : `${rate(data.rate)} a minute`} values={ended(data.accepted)} />
         <Tile label="Delivered, last hour" value={known ? count(delivered) : '–'} more={ofAttempts(delivered, plural(attempts, 'attempt'))} values={ended(data.delivered)} tone="good" />
-        <Tile label="Failed attempts" value={known ? count(failed) : '–'} more={ofAttempts(failed, 'the attempts')} values={ended(data.failed)} tone="bad" href={links.deliveries({ attempt: 'retry' })} />
+        <Tile label="Failed attempts, last hour" value={known ? count(failed) : '–'} more={ofAttempts(failed, 'the attempts')} values={ended(data.failed)} tone="bad" href={url('/attempts')} />
         <Tile label="Dead letters, last hour" value={known ? count(dead) : '–'} more={known ? 'given up' : NOTHING} values={ended(data.dead)} tone="bad" href={url('/dead-letters')} />
         <Tile label="Pending now" value={data.pending === undefined ? '–' : count(data.pending)} more={data.pending === undefined ? NOTHING : data.pending === 1 ? 'delivery that has not ended' : 'deliveries that have not ended'} href={links.deliveries({ status: 'pending' })} />
         <Tile label="Failing endpoints" value={count(failing.length)} more={`of ${count(data.endpoints.length)}${data.more ? `, of the first ${MOST_TENANTS} tenants` : ''}`} />

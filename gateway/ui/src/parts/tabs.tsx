@@ -1,6 +1,6 @@
 // Tabs whose choice is in the address (`?tab=`): arrow keys move, and the browser's way back works.
 import type { ComponentChildren } from 'preact';
-import { useId, useRef } from 'preact/hooks';
+import { useEffect, useId, useRef } from 'preact/hooks';
 import { useQuery } from '../base/router';
 
 export type Tab = { name: string; label: string; count?: number | undefined; body: () => ComponentChildren };
@@ -10,6 +10,8 @@ export function Tabs({ tabs, label, param = 'tab' }: { tabs: Tab[]; label: strin
   const id = useId();
   const list = useRef<HTMLDivElement>(null);
   const chosen = tabs.find((tab) => tab.name === params.get(param)) ?? tabs[0];
+  // On a narrow screen the strip is wider than the page.
+  useEffect(() => list.current?.querySelector('[aria-selected=true]')?.scrollIntoView?.({ block: 'nearest', inline: 'nearest' }), [chosen?.name]);
   if (!chosen) return null;
   const choose = (tab: Tab | undefined) => tab && set({ [param]: tab === tabs[0] ? null : tab.name }, { replace: true });
   const onKeyDown = (event: KeyboardEvent) => {

@@ -23,7 +23,7 @@ export default function Deliveries() {
     <Page title="Deliveries" about={all ? 'Every event on its way to an endpoint, over all tenants.' : 'Every event on its way to one of your endpoints.'} actions={
         <>
           <Live on={list.live} error={list.error} />
-          {can('retry') && <Bulk />}
+          {list.rows.length > 0 && can('retry') && <Bulk />}
         </>
       }>
       <Filters filters={filters} />

@@ -35,7 +35,7 @@ export function DeliveryRail({ delivery, event, line, endpoint, attempt }: Deliv
   });
   for (const [index, step] of (event?.steps ?? []).entries()) stops.push(stepStop(step, `step ${index}`));
   stops.push({ key: 'stored', tone: 'good', title: 'Stored', detail: line ? `${bytes(line.bytes)}, in one commit with its deliveries` : 'with its deliveries' });
-  if (!first && delivery.trigger !== 'test') stops.push({ key: 'again', tone: 'info', title: 'Made again', detail: 'by a retry, a replay or a recovery; when is not stored' });
+  if (!first && delivery.trigger !== 'test') stops.push({ key: 'again', tone: 'info', title: 'Made again', detail: 'by a retry, a replay or a recovery' });
 
   const folds = !unfolded && attempts.length > MOST_ATTEMPTS;
   for (const [index, one] of attempts.entries()) {

@@ -55,7 +55,7 @@ export default function Jobs() {
     { name: 'tenant', title: 'Tenant', hide: 'narrow', cell: (job) => job.tenant },
     { name: 'state', title: 'State', cell: (job) => <Status value={job.state} /> },
     { name: 'changed', title: 'Result', number: true, hide: 'narrow', cell: (job) => <span title={`${count(job.looked_at)} looked at, ${count(job.matched)} match`}>{result(job)}</span> },
-    { name: 'skipped', title: 'Skipped', number: true, hide: 'narrow', cell: (job) => count(job.skipped) },
+    { name: 'skipped', title: 'Skipped', number: true, hide: 'medium', cell: (job) => count(job.skipped) },
     { name: 'looked', title: 'Looked at', number: true, hide: 'medium', cell: (job) => count(job.looked_at) },
     { name: 'at', title: 'Begun', number: true, hide: 'narrow', cell: (job) => <Time at={job.created} /> },
     {

@@ -75,7 +75,7 @@ impl Page {
     }
 
     /// Items of the time of the cursor that were given already.
-    fn given(&self) -> usize {
+    pub fn given(&self) -> usize {
         self.from
             .map_or(0, |from| usize::try_from(from.given).unwrap_or(usize::MAX))
     }

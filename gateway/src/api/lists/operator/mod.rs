@@ -27,7 +27,7 @@ use super::events::{EventLine, line};
 use super::page::End;
 use super::walk::EVENTS_AT_ONCE;
 use super::walk::Found;
-use super::{Filter, Key, List, ListQuery, Pager, TriesView, Way, dead_letters, walk};
+use super::{Filter, Key, List, ListQuery, MOST_DEAD_LETTERS, Pager, TriesView, Way, dead_letters, walk};
 use crate::http::{Code, Problem, Reach};
 use hookgate_domain::{TenantId, Timestamp};
 use hookgate_registry::Tenant;
@@ -171,10 +171,12 @@ async fn deliveries(
     let by_death = query.status == Some(DeliveryStatus::Dead) && query.q.is_none();
     let kind = if by_death { &DEAD_LETTERS } else { &DELIVERIES };
     let (page, all) = read(&api, query, kind).await?;
+    // Beyond those of the cursor's time that were given: a batch of deliveries dies at one time.
+    let most = (MOST_DEAD_LETTERS / all.len().max(1)).max(EVENTS_AT_ONCE) + page.given();
     let mut parts = Vec::new();
     for asked in all.chunks(AT_ONCE) {
         if by_death {
-            parts.extend(try_join_all(asked.iter().map(|asked| dead(&api, asked))).await?);
+            parts.extend(try_join_all(asked.iter().map(|asked| dead(&api, asked, most))).await?);
         } else {
             parts.extend(try_join_all(asked.iter().map(|asked| walked(&api, asked, views))).await?);
         }
@@ -182,11 +184,10 @@ async fn deliveries(
     Ok(Json(page.merge(&api, parts)))
 }
 
-/// A part of a tenant's dead letters, those that were given up last first.
-async fn dead(api: &Api, asked: &Asked) -> Result<Part<DeliveryView>, Problem> {
+/// A part of a tenant's dead letters, those that were given up last first, of which it looks at `most`.
+async fn dead(api: &Api, asked: &Asked, most: usize) -> Result<Part<DeliveryView>, Problem> {
     let tenant = &asked.caller.tenant;
-    let looks = asked.budget.div_ceil(EVENTS_OF_ENTRIES) * EVENTS_AT_ONCE;
-    let reach = (None, asked.limit.max(looks));
+    let reach = (None, most);
     let mut items = Vec::new();
     let search = dead_letters(
         api,
