@@ -5,7 +5,8 @@ use super::super::input::Consuming;
 use super::Filter;
 use crate::http::Problem;
 use hookgate_domain::{Delivery, Timestamp};
-use hookgate_store::IndexedEvent;
+use hookgate_runtime::memory::MemoryUse;
+use hookgate_store::{FEED_PAGE_BYTES, IndexedEvent};
 
 /// Place in the dead letters: all that were given up later are before it, and some of the same time.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +40,7 @@ impl Searched {
 /// returns `false` or `most` were looked at. The filter's times are those too.
 ///
 /// # Errors
-/// The store's.
+/// The store's; the limits of memory.
 pub(in crate::api) async fn dead_letters(
     api: &Api,
     caller: &Consuming,
@@ -48,6 +49,10 @@ pub(in crate::api) async fn dead_letters(
     mut take: impl FnMut(Timestamp, &IndexedEvent<'_>, &Delivery) -> bool,
 ) -> Result<Searched, Problem> {
     let tenant = &caller.tenant;
+    let most_bytes = FEED_PAGE_BYTES.min(api.memory.max_per_tenant() / 2);
+    let _memory = api
+        .memory
+        .reserve(Some(&tenant.id), MemoryUse::Pages, most_bytes)?;
     let before = after.map(|after| Timestamp::from_micros(after.at.as_micros().saturating_add(1)));
     let before = before.into_iter().chain(filter.until).min();
     let given = after.map_or(0, |after| after.at_once);

@@ -189,6 +189,7 @@ async fn made_by(api: &Api, tenant: &Tenant, job: &str) -> Result<u64, Problem> 
     run.ok_or_else(|| {
         let detail = "The query is wrong: `job` is not the id of a bulk job that is kept.";
         Problem::new(Code::InvalidParameter, detail)
+            .fix("Send the id of a job that `GET /v1/jobs` lists; the last `bulk.jobs_kept` are kept, for `retention.jobs`.")
     })
 }
 

@@ -41,9 +41,9 @@ pub(in crate::api) async fn walk<T>(
         true => from.max(bounds.first),
         false => from.min(bounds.last.next()),
     };
-    // A job's deliveries are rare among others, and somebody waits for all of them.
+    // A job is of one tenant: its deliveries are searched for as in that tenant's own list.
     let looks = match filter.run {
-        Some(_) => MOST_LOOKS_FOR_JOB,
+        Some(_) => MOST_LOOKS,
         None => looks,
     };
     for _ in 0..looks {
@@ -125,4 +125,3 @@ impl Bounds {
 pub(super) const EVENTS_AT_ONCE: usize = 50;
 /// Pages of events that one request looks at at most.
 pub(in crate::api) const MOST_LOOKS: usize = 10;
-const MOST_LOOKS_FOR_JOB: usize = 10 * MOST_LOOKS;

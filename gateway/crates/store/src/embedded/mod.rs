@@ -50,8 +50,9 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::{
-    Accepted, Claimed, FeedPage, FeedPosition, Health, Interrupted, NoteOwner, Pace, Pick, RegistryRecord,
-    Retention, Settled, Settlement, Shard, Store, StoreError, StoredEvent, Submission, Token, Turns,
+    Accepted, Claimed, FeedPage, FeedPosition, Health, Interrupted, Next, NoteOwner, Pace, Pick,
+    RegistryRecord, Retention, Settled, Settlement, Shard, Store, StoreError, StoredEvent, Submission, Token,
+    Turns,
 };
 pub use backup::{FILE, restore};
 pub use config::Config;
@@ -241,9 +242,10 @@ impl Store for Embedded {
     }
 
     async fn settle(&self, batch: Vec<Settlement>) -> Vec<Result<Settled, StoreError>> {
-        let extended = settle::extend_all(&mut self.index(), &batch);
-        if let Some(extended) = extended {
-            return extended.into_iter().map(Ok).collect();
+        if batch.iter().all(|one| matches!(one.next, Next::Extend(_))) {
+            let mut index = self.index();
+            let extended = batch.iter().filter_map(|one| settle::extend(&mut index, one));
+            return extended.map(Ok).collect();
         }
         self.ask_each(batch.len(), |reply| Job::Settle(batch, reply))
             .await

@@ -10,20 +10,14 @@ use crate::tally::Added;
 use crate::{LoggedAttempt, Next, Settled, Settlement, StoreError};
 use hookgate_domain::{Attempt, DeliveryId, DeliveryState, StoredLimits, StoredUsage, TenantId, Trigger};
 
-/// Extends leases, if a batch contains nothing else.
-/// They are in memory only: that needs no transaction, and goes on while the disk does not answer.
-pub(super) fn extend_all(index: &mut Index, batch: &[Settlement]) -> Option<Vec<Settled>> {
-    if !batch.iter().all(|one| matches!(one.next, Next::Extend(_))) {
+/// Extends a lease, if that is what a settlement does.
+/// Leases are in memory only: that needs no transaction, and goes on while the disk does not answer.
+pub(super) fn extend(index: &mut Index, settlement: &Settlement) -> Option<Settled> {
+    let Next::Extend(until) = settlement.next else {
         return None;
-    }
-    let extend = |settlement: &Settlement| {
-        let Next::Extend(until) = settlement.next else {
-            return None;
-        };
-        let key = keys::delivery(&settlement.tenant, &settlement.id);
-        Some(index.extend(&key, settlement.token, until))
     };
-    Some(batch.iter().filter_map(extend).collect())
+    let key = keys::delivery(&settlement.tenant, &settlement.id);
+    Some(index.extend(&key, settlement.token, until))
 }
 
 impl WriteTxn<'_> {

@@ -78,11 +78,7 @@ async fn a_file_opened_anew_is_what_was_committed() {
 
     let others = store.claim(Shard(0), 10, contract::LONG).await.unwrap().leased;
     assert_eq!(others.len(), 1, "what is held stays held");
-    let done = contract::settlement(
-        &held[0],
-        Some(contract::attempt(1, 200)),
-        super::super::Next::Done,
-    );
+    let done = contract::settlement(&held[0], Some(contract::attempt(1, 200)), Next::Done);
     assert!(matches!(
         store.settle(vec![done]).await[0],
         Ok(Settled::Applied(None))
@@ -146,7 +142,7 @@ async fn more_than_may_be_pending_is_refused_and_the_rest_goes_on() {
     assert!(!store.health().await.accepting);
 
     for leased in store.claim(Shard(0), 2, contract::LONG).await.unwrap().leased {
-        let done = contract::settlement(&leased, None, super::super::Next::Done);
+        let done = contract::settlement(&leased, None, Next::Done);
         assert!(store.settle(vec![done]).await[0].is_ok());
     }
     assert!(store.health().await.accepting);
@@ -172,7 +168,7 @@ async fn a_disk_without_room_refuses_new_events_only() {
     let refused = store.accept(vec![one("e2")]).await;
     assert!(matches!(refused[0], Err(StoreError::Full(_))), "{refused:?}");
     let leased = store.claim(Shard(0), 2, contract::LONG).await.unwrap().leased;
-    let done = contract::settlement(&leased[0], None, super::super::Next::Done);
+    let done = contract::settlement(&leased[0], None, Next::Done);
     assert!(store.settle(vec![done]).await[0].is_ok(), "it still drains");
     assert!(!store.health().await.accepting);
 }
